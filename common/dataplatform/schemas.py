@@ -93,11 +93,21 @@ CART_EVENTS = Table(
     partition_by="observed_at",
     cluster_by=("cart_id",),
     columns=(
-        Column("event_id", "STRING", "UUID v5 of source, epoch, cart id and version: the event's key.", "REQUIRED"),
+        Column(
+            "event_id",
+            "STRING",
+            "UUID v5 of source, epoch, cart id and version: the event's key.",
+            "REQUIRED",
+        ),
         Column("event_type", "STRING", "cart_created, cart_updated or cart_deleted.", "REQUIRED"),
         Column("schema_version", "INT64", "Version of the event's format, 1.", "REQUIRED"),
         Column("source", "STRING", "Name of the shop.", "REQUIRED"),
-        Column("epoch", "INT64", "Start of the poller's state in ms since 1970; orders versions across a lost state.", "REQUIRED"),
+        Column(
+            "epoch",
+            "INT64",
+            "Start of the poller's state in ms since 1970; orders versions across a lost state.",
+            "REQUIRED",
+        ),
         Column("cart_id", "INT64", "The shop's cart id.", "REQUIRED"),
         Column("version", "INT64", "Counts the changes of one cart within its epoch, from 1.", "REQUIRED"),
         Column("user_id", "INT64", "Owner of the cart; null when deleted."),
@@ -128,7 +138,12 @@ QUARANTINE = Table(
     partition_by="quarantined_at",
     cluster_by=("entity", "reason"),
     columns=(
-        Column("quarantine_id", "STRING", "Stable id of the record: the same bytes from the same place.", "REQUIRED"),
+        Column(
+            "quarantine_id",
+            "STRING",
+            "Stable id of the record: the same bytes from the same place.",
+            "REQUIRED",
+        ),
         Column("entity", "STRING", "carts_events, products or users.", "REQUIRED"),
         Column("stage", "STRING", "Where it failed: decode, append or parse.", "REQUIRED"),
         Column("reason", "STRING", "Why, as a short code.", "REQUIRED"),

@@ -1,0 +1,119 @@
+"""Every metric of the platform, declared once with its meaning. `docs/metrics.md` is generated from here.
+
+Label values are bounded: enumerations in code, never ids, names or messages from data.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LATENESS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 21600, 86400)
+_SIZES = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000)
+
+
+class PollerMetrics:
+    """What the poller says of itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.polls = Counter("poller_polls", "Polls by outcome: ok, failed, skipped.", ["outcome"], registry=registry)
+        self.poll_seconds = Histogram(
+            "poller_poll_seconds", "Seconds from request to published events.", buckets=_LATENCY, registry=registry
+        )
+        self.carts_seen = Gauge("poller_carts_seen", "Carts in the last good answer.", registry=registry)
+        self.events = Counter("poller_events", "Events published, by type.", ["type"], registry=registry)
+        self.pending = Gauge("poller_pending_events", "Events saved but not yet confirmed.", registry=registry)
+        self.invalid = Counter(
+            "poller_invalid_carts", "Carts put in quarantine, by reason.", ["reason"], registry=registry
+        )
+        self.retries = Counter("poller_source_retries", "Requests to the source tried again.", registry=registry)
+        self.last_success = Gauge(
+            "poller_last_success_timestamp_seconds", "Unix time of the last good poll.", registry=registry
+        )
+
+
+class ConsumerMetrics:
+    """What the consumer says of itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.received = Counter("consumer_messages_received", "Messages received.", registry=registry)
+        self.redelivered = Counter(
+            "consumer_messages_redelivered", "Messages received with a delivery attempt above 1.", registry=registry
+        )
+        self.acknowledged = Counter("consumer_messages_acknowledged", "Messages acknowledged.", registry=registry)
+        self.nacked = Counter("consumer_messages_nacked", "Messages given back unprocessed.", registry=registry)
+        self.lost_leases = Counter(
+            "consumer_leases_lost", "Messages whose lease ran out before they were acknowledged.", registry=registry
+        )
+        self.deduplicated = Counter(
+            "consumer_messages_deduplicated",
+            "Messages not appended again, by what knew them: window or warehouse.",
+            ["by"],
+            registry=registry,
+        )
+        self.quarantined = Counter(
+            "consumer_messages_quarantined", "Messages put in quarantine, by reason.", ["reason"], registry=registry
+        )
+        self.flushes = Counter(
+            "consumer_flushes", "Flushes by reason: rows, bytes, age, shutdown.", ["reason"], registry=registry
+        )
+        self.flush_rows = Histogram("consumer_flush_rows", "Messages in a flush.", buckets=_SIZES, registry=registry)
+        self.rows_appended = Counter("consumer_rows_appended", "Rows appended to BigQuery.", registry=registry)
+        self.bytes_archived = Counter("consumer_bytes_archived", "Compressed bytes archived.", registry=registry)
+        self.archive_seconds = Histogram(
+            "consumer_archive_seconds", "Seconds to write one object.", buckets=_LATENCY, registry=registry
+        )
+        self.append_seconds = Histogram(
+            "consumer_append_seconds", "Seconds to append one flush.", buckets=_LATENCY, registry=registry
+        )
+        self.lateness_seconds = Histogram(
+            "consumer_event_lateness_seconds",
+            "Seconds from observed to appended, of the oldest event of each flush.",
+            buckets=_LATENESS,
+            registry=registry,
+        )
+        self.outstanding = Gauge(
+            "consumer_outstanding_messages", "Messages held and not yet settled.", registry=registry
+        )
+        self.outstanding_bytes = Gauge("consumer_outstanding_bytes", "Payload bytes held.", registry=registry)
+        self.saturation = Gauge(
+            "consumer_buffer_saturation_ratio",
+            "Bytes held as a share of the bound; 1 stops the pull.",
+            registry=registry,
+        )
+        self.oldest_seconds = Gauge(
+            "consumer_oldest_message_age_seconds", "Age of the oldest message held.", registry=registry
+        )
+        self.lease_extensions = Counter("consumer_lease_extensions", "Leases extended.", registry=registry)
+        self.stream_ends = Counter(
+            "consumer_stream_ends",
+            "Streams that ended and were opened again: pull or append.",
+            ["stream"],
+            registry=registry,
+        )
+        self.retries = Counter(
+            "consumer_retries",
+            "Operations tried again: archive, append, acknowledge, lookup.",
+            ["what"],
+            registry=registry,
+        )
+        self.circuit_open = Gauge(
+            "consumer_circuit_open", "1 while too many invalid messages have stopped the intake.", registry=registry
+        )
+
+
+class BatchMetrics:
+    """What one batch run says of itself at its end."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.records = Counter(
+            "batch_records", "Records by entity and outcome: valid, invalid.", ["entity", "outcome"], registry=registry
+        )
+        self.bytes_archived = Counter(
+            "batch_bytes_archived", "Compressed bytes written.", ["entity"], registry=registry
+        )
+        self.run_seconds = Gauge("batch_run_seconds", "Seconds of the last run.", ["entity"], registry=registry)
+        self.last_success = Gauge(
+            "batch_last_success_timestamp_seconds", "Unix time of the last good run.", ["entity"], registry=registry
+        )
+
+
+ALL = (PollerMetrics, ConsumerMetrics, BatchMetrics)
