@@ -18,6 +18,8 @@ def _with_system_allocator() -> None:
 
 if __name__ == "__main__":
     _with_system_allocator()
+    # What goes wrong is said once, by this program: gRPC would log a taken port in its own way before it.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     from localcloud.pubsub.command import main
 

@@ -19,8 +19,7 @@ def stats(broker: Broker) -> dict[str, Any]:
             for topic in broker.topics.values()
         },
         "subscriptions": {
-            subscription.name: subscription.backlog.counts()._asdict()
-            for subscription in broker.subscriptions.values()
+            subscription.name: subscription.backlog.counts()._asdict() for subscription in broker.subscriptions.values()
         },
     }
 

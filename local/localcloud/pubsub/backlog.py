@@ -83,8 +83,8 @@ class Backlog:
     def take(self, consumer: Consumer, max_messages: int, max_bytes: int) -> Delivery | None:
         """Lease messages to a consumer, as many as both bounds and its flow control let through.
 
-        One message is let through whenever there is any room, so that it may exceed the byte bounds. None
-        means that there is nothing to take now.
+        A message always goes to a consumer that has none, even when it exceeds the byte bounds. None means
+        that there is nothing to take now.
         """
         room = min(max_messages, consumer.max_messages - consumer.messages)
         byte_room = min(max_bytes, consumer.max_bytes - consumer.bytes)
@@ -211,6 +211,4 @@ class Backlog:
     def counts(self) -> Counts:
         """Return what is there and what has happened."""
         leased = len(self._leases)
-        return Counts(
-            self._unacked - leased, leased, self._delivered, self._acked, self._dead_lettered, self._expired
-        )
+        return Counts(self._unacked - leased, leased, self._delivered, self._acked, self._dead_lettered, self._expired)

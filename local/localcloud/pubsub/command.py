@@ -15,19 +15,11 @@ from localcloud.pubsub.emulator import Emulator, Ports
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m localcloud.pubsub", description="A local Google Cloud Pub/Sub."
-    )
+    parser = argparse.ArgumentParser(prog="python -m localcloud.pubsub", description="A local Google Cloud Pub/Sub.")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=int, default=8085, help="gRPC port, 0 for a free one (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--rest-port", type=int, help="port of the REST API, 0 for a free one (default: none)"
-    )
-    parser.add_argument(
-        "--admin-port", type=int, help="port of faults and counts, 0 for a free one (default: none)"
-    )
+    parser.add_argument("--port", type=int, default=8085, help="gRPC port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--rest-port", type=int, help="port of the REST API, 0 for a free one (default: none)")
+    parser.add_argument("--admin-port", type=int, help="port of faults and counts, 0 for a free one (default: none)")
     return parser.parse_args(arguments)
 
 

@@ -65,7 +65,8 @@ class _Parser:
         while position < end:
             match = _TOKEN.match(self._source, position)
             if match is None or match.lastgroup is None:
-                self._refuse("unexpected character", position)
+                rest = self._source[position:]
+                self._refuse("unexpected character", position + len(rest) - len(rest.lstrip()))
             kind, value = match.lastgroup, match.group(match.lastgroup)
             if kind == "text":
                 value = _ESCAPE.sub(r"\1", value[1:-1])

@@ -99,9 +99,7 @@ class LeaseTable:
         except ValueError:
             raise invalid(f"You have passed an invalid ack ID to the service (ack_id={ack_id}).") from None
         if prefix + dash != self._prefix:
-            raise invalid(
-                f"You have passed a subscription that does not belong to the given ack ID (ack_id={ack_id})."
-            )
+            raise invalid(f"You have passed a subscription that does not belong to the given ack ID (ack_id={ack_id}).")
 
     def prolong(self, entries: Sequence[Entry], deadline: float) -> None:
         """Give leased entries a new deadline."""

@@ -67,7 +67,7 @@ class Line:
         Args:
             consumer: who takes; the keys that another one holds are passed over.
             room: messages at most.
-            byte_room: bytes at most, except that a first message is always taken.
+            byte_room: bytes at most, except that a message always goes to a consumer that has none.
             oldest: messages published before this (seconds since the epoch) are dropped.
         """
         ready = self._ready
@@ -90,7 +90,7 @@ class Line:
                 self._drop_head()
                 dropped += 1
                 continue
-            if entries and size + message.size > byte_room:
+            if size + message.size > byte_room and (entries or consumer.messages):
                 break
             if isinstance(head, KeyQueue):
                 entries.append(head.deliver(consumer))

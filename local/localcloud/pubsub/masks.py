@@ -23,9 +23,7 @@ def merged(current: Proto, given: Proto, paths: Collection[str], fixed: Collecti
     kind = current.DESCRIPTOR.name
     request = f"Update{kind}Request"
     if not paths:
-        raise invalid(
-            f"The update_mask in the {request} must be set, and must contain a non-empty paths list."
-        )
+        raise invalid(f"The update_mask in the {request} must be set, and must contain a non-empty paths list.")
     result = type(current)()
     result.CopyFrom(current)
     for path in paths:
@@ -36,8 +34,7 @@ def merged(current: Proto, given: Proto, paths: Collection[str], fixed: Collecti
             )
         if path in fixed:
             raise invalid(
-                f"Invalid update_mask provided in the {request}: "
-                f"the {path} field in the {kind} is not mutable."
+                f"Invalid update_mask provided in the {request}: the {path} field in the {kind} is not mutable."
             )
         _copy_field(given, result, path)
     return result

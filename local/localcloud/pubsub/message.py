@@ -46,8 +46,7 @@ def check_request(messages: Iterable[Proto], count: int, request_bytes: int) -> 
     """Raise `INVALID_ARGUMENT` when a publish request breaks a limit of the service."""
     if not count:
         raise invalid(
-            "The value for message_count is too small. "
-            "You passed 0 in the request, but the minimum value is 1."
+            "The value for message_count is too small. You passed 0 in the request, but the minimum value is 1."
         )
     if count > MAX_MESSAGES:
         raise invalid(
@@ -65,8 +64,7 @@ def check_request(messages: Iterable[Proto], count: int, request_bytes: int) -> 
             _check_attributes(attributes)
         elif not message.data:
             raise invalid(
-                "One or more messages in the publish request is empty. "
-                "Each message must have data or attributes."
+                "One or more messages in the publish request is empty. Each message must have data or attributes."
             )
         if len(message.ordering_key) > MAX_ORDERING_KEY_BYTES // 4:
             _check_ordering_key(message.ordering_key)
@@ -81,15 +79,12 @@ def _check_attributes(attributes: Proto) -> None:
             raise invalid(f"An attribute key is larger than the maximum of {MAX_ATTRIBUTE_KEY_BYTES} bytes.")
         if len(value) > MAX_ATTRIBUTE_VALUE_BYTES // 4 and len(value.encode()) > MAX_ATTRIBUTE_VALUE_BYTES:
             raise invalid(
-                f"The value of attribute {key!r} is larger than "
-                f"the maximum of {MAX_ATTRIBUTE_VALUE_BYTES} bytes."
+                f"The value of attribute {key!r} is larger than the maximum of {MAX_ATTRIBUTE_VALUE_BYTES} bytes."
             )
         if not key:
             raise invalid("An attribute key is empty.")
         if key.startswith("goog"):
-            raise invalid(
-                f"The attribute key {key!r} starts with 'goog', which the service keeps for itself."
-            )
+            raise invalid(f"The attribute key {key!r} starts with 'goog', which the service keeps for itself.")
 
 
 def _check_ordering_key(key: str) -> None:
@@ -97,9 +92,7 @@ def _check_ordering_key(key: str) -> None:
         raise invalid(f"An ordering key is larger than the maximum of {MAX_ORDERING_KEY_BYTES} bytes.")
 
 
-def store(
-    messages: Iterable[Proto], first_sequence: int, id_base: int, moment: datetime
-) -> list[StoredMessage]:
+def store(messages: Iterable[Proto], first_sequence: int, id_base: int, moment: datetime) -> list[StoredMessage]:
     """Turn a client's messages into stored ones, with ids counting up from `id_base + first_sequence`.
 
     What the client put into `message_id` and `publish_time` is dropped.

@@ -1,6 +1,6 @@
 """Pages of a list, in the order of names."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Mapping
 
@@ -20,8 +20,7 @@ def page[T](items: Mapping[str, T], page_size: int, page_token: str) -> tuple[li
     """
     if page_size < 0:
         raise invalid(
-            f"The value for page_size is too small. "
-            f"You passed {page_size} in the request, but the minimum value is 0."
+            f"The value for page_size is too small. You passed {page_size} in the request, but the minimum value is 0."
         )
     size = min(page_size or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
     after = _decode(page_token)
@@ -33,6 +32,6 @@ def page[T](items: Mapping[str, T], page_size: int, page_token: str) -> tuple[li
 
 def _decode(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token.encode(), b"-_", validate=True).decode()
     except (Error, UnicodeDecodeError) as error:
         raise invalid(f"Invalid page token given (page_token={token}).") from error

@@ -44,9 +44,7 @@ class PublisherApi:
     def list_topics(self, request: Proto) -> Proto:
         """Return one page of a project's topics."""
         prefix = names.project(request.project) + "/"
-        mine = {
-            name: topic.resource for name, topic in self._broker.topics.items() if name.startswith(prefix)
-        }
+        mine = {name: topic.resource for name, topic in self._broker.topics.items() if name.startswith(prefix)}
         items, token = page(mine, request.page_size, request.page_token)
         return raw("ListTopicsResponse")(topics=items, next_page_token=token)
 

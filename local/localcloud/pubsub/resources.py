@@ -134,6 +134,4 @@ def _check_labels(labels: Proto) -> None:
         if not _LABEL_KEY.fullmatch(key) or key != key.lower():
             raise invalid(f"Invalid label key {key!r}: it may have 63 {_LABEL_CHARACTERS}, a letter first.")
         if not _LABEL_VALUE.fullmatch(value) or value != value.lower():
-            raise invalid(
-                f"Invalid label value {value!r}: lower-case letters, digits, '_' and '-', 63 at most."
-            )
+            raise invalid(f"Invalid label value {value!r}: lower-case letters, digits, '_' and '-', 63 at most.")

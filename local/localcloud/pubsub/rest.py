@@ -65,9 +65,7 @@ class RestGateway:
     """Answers HTTP requests through the table of methods."""
 
     def __init__(self, rpcs: dict[str, Rpc]) -> None:
-        self._routes = [
-            (method, re.compile(f"/v1/{path}"), field, rpcs[name]) for method, path, field, name in _ROUTES
-        ]
+        self._routes = [(method, re.compile(f"/v1/{path}"), field, rpcs[name]) for method, path, field, name in _ROUTES]
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -79,9 +77,7 @@ class RestGateway:
         try:
             return await self._answer(request)
         except PubsubError as error:
-            body = {
-                "error": {"code": error.code.http_status, "message": error.message, "status": error.code.name}
-            }
+            body = {"error": {"code": error.code.http_status, "message": error.message, "status": error.code.name}}
             return web.json_response(body, status=error.code.http_status)
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -86,12 +86,8 @@ def table(broker: Broker, faults: Faults) -> dict[str, Rpc]:
         subscriptions("DeleteSnapshot", "DeleteSnapshotRequest", subscriber.delete_snapshot),
         subscriptions("Seek", "SeekRequest", subscriber.seek),
         Rpc(SUBSCRIBER, "Pull", raw("PullRequest"), waiting=subscriber.pull, faults=faults),
-        Rpc(
-            IAM_POLICY, "SetIamPolicy", iam_policy_pb2.SetIamPolicyRequest, iam.set_iam_policy, faults=faults
-        ),
-        Rpc(
-            IAM_POLICY, "GetIamPolicy", iam_policy_pb2.GetIamPolicyRequest, iam.get_iam_policy, faults=faults
-        ),
+        Rpc(IAM_POLICY, "SetIamPolicy", iam_policy_pb2.SetIamPolicyRequest, iam.set_iam_policy, faults=faults),
+        Rpc(IAM_POLICY, "GetIamPolicy", iam_policy_pb2.GetIamPolicyRequest, iam.get_iam_policy, faults=faults),
         Rpc(
             IAM_POLICY,
             "TestIamPermissions",

@@ -27,9 +27,7 @@ class SnapshotState:
         next_sequence: the sequence number of the first message that was published after the snapshot.
     """
 
-    def __init__(
-        self, resource: Proto, topic: Topic, unacked: list[StoredMessage], next_sequence: int
-    ) -> None:
+    def __init__(self, resource: Proto, topic: Topic, unacked: list[StoredMessage], next_sequence: int) -> None:
         self.resource = resource
         self.topic = topic
         self.next_sequence = next_sequence

@@ -149,13 +149,9 @@ class _Session:
                 self._confirmations.append(response.SerializeToString())
         if request.modify_deadline_ack_ids:
             by_deadline: dict[int, list[str]] = {}
-            for ack_id, deadline in zip(
-                request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
-            ):
+            for ack_id, deadline in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
                 by_deadline.setdefault(deadline, []).append(ack_id)
-            stale = [
-                ack_id for deadline, ids in by_deadline.items() for ack_id in backlog.extend(ids, deadline)
-            ]
+            stale = [ack_id for deadline, ids in by_deadline.items() for ack_id in backlog.extend(ids, deadline)]
             if confirm:
                 response = StreamingPullResponse()
                 _confirm(response.modify_ack_deadline_confirmation, request.modify_deadline_ack_ids, stale)
@@ -207,8 +203,7 @@ def _check_any(request: Proto) -> None:
     deadline = request.stream_ack_deadline_seconds
     if deadline and not _STREAM_DEADLINE_LOW <= deadline <= _STREAM_DEADLINE_HIGH:
         raise invalid(
-            "stream_ack_deadline_seconds must be between "
-            f"{_STREAM_DEADLINE_LOW} and {_STREAM_DEADLINE_HIGH} seconds."
+            f"stream_ack_deadline_seconds must be between {_STREAM_DEADLINE_LOW} and {_STREAM_DEADLINE_HIGH} seconds."
         )
     if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
         raise invalid("modify_deadline_ack_ids and modify_deadline_seconds must have the same size.")

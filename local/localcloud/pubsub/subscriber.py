@@ -72,9 +72,7 @@ class SubscriberApi:
         prefix = names.project(request.project) + "/"
         mine = {name: item for name, item in self._broker.subscriptions.items() if name.startswith(prefix)}
         items, token = page(mine, request.page_size, request.page_token)
-        return raw("ListSubscriptionsResponse")(
-            subscriptions=[item.shown() for item in items], next_page_token=token
-        )
+        return raw("ListSubscriptionsResponse")(subscriptions=[item.shown() for item in items], next_page_token=token)
 
     def delete_subscription(self, request: Proto) -> None:
         """Delete a subscription."""
@@ -98,9 +96,7 @@ class SubscriberApi:
         subscription = self._broker.subscription(request.subscription)
         _check_ack_ids(request)
         check_ack_deadline(request.ack_deadline_seconds)
-        _report_stale(
-            subscription, subscription.backlog.extend(request.ack_ids, request.ack_deadline_seconds)
-        )
+        _report_stale(subscription, subscription.backlog.extend(request.ack_ids, request.ack_deadline_seconds))
 
     async def pull(self, request: Proto, seconds_left: float | None) -> bytes:
         """Return a serialised `PullResponse`, empty when nothing came within 5 seconds or `seconds_left`."""
@@ -127,9 +123,7 @@ class SubscriberApi:
     def list_snapshots(self, request: Proto) -> Proto:
         """Return one page of a project's snapshots."""
         prefix = names.project(request.project) + "/"
-        mine = {
-            name: item.resource for name, item in self._broker.snapshots.items() if name.startswith(prefix)
-        }
+        mine = {name: item.resource for name, item in self._broker.snapshots.items() if name.startswith(prefix)}
         items, token = page(mine, request.page_size, request.page_token)
         return raw("ListSnapshotsResponse")(snapshots=items, next_page_token=token)
 
@@ -145,9 +139,7 @@ class SubscriberApi:
     def update_snapshot(self, request: Proto) -> Proto:
         """Change the fields of a snapshot that the mask names."""
         snapshot = self._broker.snapshot(request.snapshot.name)
-        snapshot.resource = merged(
-            snapshot.resource, request.snapshot, request.update_mask.paths, ("name", "topic")
-        )
+        snapshot.resource = merged(snapshot.resource, request.snapshot, request.update_mask.paths, ("name", "topic"))
         return snapshot.resource
 
     def delete_snapshot(self, request: Proto) -> None:
@@ -166,9 +158,7 @@ class SubscriberApi:
             check_same_topic(subscription, snapshot)
             subscription.seek_messages(list(snapshot.messages()))
         else:
-            raise invalid(
-                "No target was specified in the SeekRequest. Must specify either a time or a snapshot."
-            )
+            raise invalid("No target was specified in the SeekRequest. Must specify either a time or a snapshot.")
         return raw("SeekResponse")()
 
 
@@ -203,9 +193,7 @@ def _check_ack_ids(request: Proto) -> None:
         raise invalid("No ack ids specified.")
     size = request.ByteSize()
     if size > MAX_ACK_REQUEST_BYTES:
-        raise invalid(
-            f"Request payload size exceeds the limit: {MAX_ACK_REQUEST_BYTES} bytes (it has {size})."
-        )
+        raise invalid(f"Request payload size exceeds the limit: {MAX_ACK_REQUEST_BYTES} bytes (it has {size}).")
 
 
 def _report_stale(subscription: Subscription, stale: Sequence[str]) -> None:

@@ -25,9 +25,7 @@ class Subscription:
         deleted: whether the subscription itself is gone; open streams end then.
     """
 
-    def __init__(
-        self, number: int, resource: Proto, topic: Topic, clock: Clock, dead_letter: DeadLetter
-    ) -> None:
+    def __init__(self, number: int, resource: Proto, topic: Topic, clock: Clock, dead_letter: DeadLetter) -> None:
         self.resource = resource
         self.topic: Topic | None = topic
         self.deleted = False
@@ -65,9 +63,7 @@ class Subscription:
         """Line up the messages whose attributes (in `protos`, at the same index) pass the filter."""
         accepts = self._filter
         if accepts is not None:
-            messages = [
-                message for message, proto in zip(messages, protos, strict=True) if accepts(proto.attributes)
-            ]
+            messages = [message for message, proto in zip(messages, protos, strict=True) if accepts(proto.attributes)]
         if messages:
             self.backlog.add(messages)
 
@@ -100,9 +96,7 @@ class Subscription:
 
         Acknowledged messages come back as far as the subscription or the topic retained them.
         """
-        kept = {
-            message.sequence: message for message in self.backlog.unacked() if message.published >= moment
-        }
+        kept = {message.sequence: message for message in self.backlog.unacked() if message.published >= moment}
         for message in self._retained():
             if message.published >= moment:
                 kept[message.sequence] = message
@@ -124,9 +118,7 @@ class Subscription:
             age = now - message.published
             by_topic = topic_retention and age <= topic_retention
             first = self.retained_from
-            by_itself = (
-                first is not None and message.sequence >= first and age <= self.policy.retention_seconds
-            )
+            by_itself = first is not None and message.sequence >= first and age <= self.policy.retention_seconds
             if (by_topic or by_itself) and self._accepts(message):
                 yield message
 

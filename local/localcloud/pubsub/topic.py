@@ -58,11 +58,7 @@ class Topic:
         """Forget retained messages that nothing can bring back at `now` (seconds since the epoch)."""
         if not self._log:
             return
-        spans = [
-            subscription.policy.retention_seconds
-            for subscription in self.subscriptions
-            if subscription.retains
-        ]
+        spans = [subscription.policy.retention_seconds for subscription in self.subscriptions if subscription.retains]
         spans.append(self.retention_seconds)
         oldest = now - max(spans) if any(spans) else inf
         first = min((snapshot.next_sequence for snapshot in self.snapshots), default=None)
