@@ -6,13 +6,12 @@ Validation is strict (no text for a number) and bounded (everything fits its Big
 allowed everywhere and kept in the payload. Values out of range are errors, never clipped.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
 
 SCHEMA_VERSION = 1
 EVENT_TYPES = ("cart_created", "cart_updated", "cart_deleted")
@@ -33,13 +32,9 @@ OLDEST_OBSERVATION = timedelta(days=9 * 365)
 NEWEST_OBSERVATION = timedelta(days=300)
 
 
-def _partitionable(moment: datetime) -> datetime:
-    now = datetime.now(UTC)
-    if not now - OLDEST_OBSERVATION <= moment <= now + NEWEST_OBSERVATION:
-        raise PydanticCustomError(
-            "out_of_partition_range", "observed_at lies outside the range of days that BigQuery takes rows for"
-        )
-    return moment
+def partition_range(now: datetime) -> tuple[datetime, datetime]:
+    """Return the first and last `observed_at` that BigQuery takes rows for; a record outside it is invalid."""
+    return now - OLDEST_OBSERVATION, now + NEWEST_OBSERVATION
 
 
 @with_config(_STRICT)
@@ -131,7 +126,7 @@ class CartEvent(TypedDict):
     epoch: Identifier
     cart_id: Identifier
     version: Annotated[int, Field(ge=1, lt=2**63)]
-    observed_at: Annotated[AwareDatetime, AfterValidator(_partitionable)]
+    observed_at: AwareDatetime
     cart: Cart | None
 
 
