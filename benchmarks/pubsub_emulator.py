@@ -90,9 +90,7 @@ class Client:
         create_topic = self.channel.unary_unary("/google.pubsub.v1.Publisher/CreateTopic")
         await create_topic(raw("Topic")(name=TOPIC).SerializeToString())
         create = self.channel.unary_unary("/google.pubsub.v1.Subscriber/CreateSubscription")
-        await create(
-            raw("Subscription")(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=600).SerializeToString()
-        )
+        await create(raw("Subscription")(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=600).SerializeToString())
 
     async def publish_all(self, requests: list[bytes]) -> float:
         """Send the requests, a few at a time; return the seconds it took."""
@@ -116,9 +114,7 @@ class Client:
 
         started = time.perf_counter()
         call = self.streaming_pull()
-        await call.write(
-            raw("StreamingPullRequest")(subscription=SUBSCRIPTION, stream_ack_deadline_seconds=600)
-        )
+        await call.write(raw("StreamingPullRequest")(subscription=SUBSCRIPTION, stream_ack_deadline_seconds=600))
         received = 0
         while received < count:
             response = await call.read()
@@ -235,20 +231,14 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:
     """Parse the arguments, run, print the table."""
     parser = argparse.ArgumentParser(description="Measure the Pub/Sub emulator.")
-    parser.add_argument(
-        "--messages", type=int, default=200_000, help="messages a phase (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="runs, of which the best counts (default: %(default)s)"
-    )
+    parser.add_argument("--messages", type=int, default=200_000, help="messages a phase (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=3, help="runs, of which the best counts (default: %(default)s)")
     options = parser.parse_args()
     batches = max(1, options.messages // BATCH)
     requests = [publish_request(number * BATCH) for number in range(batches)]
@@ -257,9 +247,7 @@ def main() -> None:
     print(f"{cpu_model()}, {os.cpu_count()} cores, {versions}")
     print(f"{batches * BATCH:,} messages of {size:.0f} bytes, published {BATCH:,} a request, one stream\n")
     print("RSS of the emulator in MiB: before, at its peak, after the last ack, after each round")
-    print(
-        f"{'run':>4} {'published/s':>12} {'delivered/s':>12} {'before':>7} {'peak':>7} {'after':>7}  rounds"
-    )
+    print(f"{'run':>4} {'published/s':>12} {'delivered/s':>12} {'before':>7} {'peak':>7} {'after':>7}  rounds")
     results = []
     for number in range(1, options.repeat + 1):
         result = asyncio.run(run(requests, rounds=number == options.repeat))

@@ -122,6 +122,8 @@ class LeaseTable:
                 consumer.messages -= 1
                 consumer.bytes -= entry.message.size
                 entry.consumer = None
+        if not table:
+            table.clear()  # a dictionary that only loses items keeps the room of its largest time
 
     def _leave(self, entry: Entry) -> None:
         lease = entry.lease
@@ -130,6 +132,7 @@ class LeaseTable:
         entry.lease = None
         del lease.ack_ids[entry.ack_id]
         if not lease.ack_ids:
+            lease.ack_ids.clear()  # gives back the room that deleting leaves
             # Its place in the heap stays until the deadline, which may be 600 s away: bound how many such
             # there are.
             self._ended += 1
