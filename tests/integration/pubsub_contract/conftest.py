@@ -66,7 +66,7 @@ class Backend:
             if not hasattr(error, "code"):
                 raise
             with error:  # type: ignore[attr-defined]  # an HTTPError is its own response
-                return error.code, json.loads(error.read())  # type: ignore[attr-defined]
+                return error.code, json.loads(error.read())  # type: ignore[attr-defined]  # likewise
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+# The verbs of the project. `make help` lists them; CI uses the same ones.
+# ARGS reaches the program behind a verb: make demo ARGS=--json, make test ARGS="-k poller".
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-long lint fmt lock docs bench clean
+
+ARGS ?=
+bin := .venv/bin
+# Everything that ruff and mypy read.
+python := common services jobs local cli tests benchmarks scripts
+
+help: ## Show this list
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r verb text; do \
+		printf '%-18s %s\n' "$$verb" "$$text"; done
+
+setup: ## Make .venv from the lock (finds or fetches Python 3.13; does nothing when nothing changed)
+	@scripts/bootstrap
+
+demo: setup ## Run the whole platform on this machine, from the shop's API to the marts, and check the result
+	@$(bin)/eydp demo $(ARGS)
+
+up: setup ## Start the embedded stack in the background
+	@$(bin)/eydp up --detach $(ARGS)
+
+down: setup ## Stop the embedded stack
+	@$(bin)/eydp down $(ARGS)
+
+test: setup ## Run the tests (starts the embedded stack by itself)
+	@$(bin)/python -m pytest -m "not long" $(ARGS)
+
+test-long: setup ## Run the long campaigns too: hundreds of kills, outages, a soak
+	@$(bin)/python -m pytest --timeout 3600 $(ARGS)
+
+lint: setup ## Check style, types, locks, generated pages and what every file must keep to
+	@$(bin)/ruff check $(python)
+	@$(bin)/ruff format --check $(python)
+	@$(bin)/mypy $(python)
+	@$(bin)/python scripts/check_lock.py
+	@$(bin)/python scripts/check_tree.py
+	@$(bin)/python -m eydp.reference --check
+
+fmt: setup ## Format the code and mend what can be mended by itself
+	@$(bin)/ruff check --fix-only $(python)
+	@$(bin)/ruff format $(python)
+
+lock: setup ## Resolve pyproject.toml into requirements/ (ARGS=--upgrade takes newer versions)
+	@scripts/lock $(ARGS)
+
+docs: setup ## Generate docs/configuration.md, docs/metrics.md and .env.example from the code
+	@$(bin)/python -m eydp.reference
+
+bench: setup ## Run every benchmark, one after the other; make bench-NAME runs benchmarks/NAME.py
+	@for file in $$(grep -l '^if __name__' benchmarks/*.py); do \
+		echo "== $$file"; $(bin)/python "$$file" $(ARGS) || exit; done
+
+bench-%: setup
+	@$(bin)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+clean: ## Stop the stack and remove all that was made here: .venv, .local, caches
+	@if [ -x $(bin)/eydp ]; then $(bin)/eydp down >/dev/null || true; fi
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build jobs/dbt/target jobs/dbt/logs
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
