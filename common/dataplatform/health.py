@@ -4,6 +4,8 @@ Liveness follows the progress of the working loop: the loop reports that it move
 not for too long, whatever side tasks still run. Readiness follows named conditions, each with the reason it is down.
 """
 
+import errno
+import os
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -36,7 +38,7 @@ class Health:
 
     def down(self, condition: str, reason: str) -> None:
         """Report that it is not, and why, in one sentence."""
-        self._reasons[condition] = reason
+        self._reasons[condition] = reason or "down"
 
     @property
     def stalled(self) -> str:
@@ -69,17 +71,24 @@ class HealthServer:
         """Start to listen.
 
         Raises:
-            ConfigurationError: the port is taken.
+            ConfigurationError: the port is taken, or the address is not one of this machine.
         """
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self.port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise ConfigurationError(
-                f"port {self.port} on {self._host} is taken: stop what listens there, or set EYDP_METRICS_PORT "
-                "to another one (0 takes any free one)"
-            ) from error
+            if error.errno == errno.EADDRINUSE:
+                sentence = (
+                    f"port {self.port} on {self._host} is taken: stop what listens there, or set EYDP_METRICS_PORT "
+                    "to another one (0 takes any free one)"
+                )
+            else:
+                sentence = (
+                    f"cannot listen on port {self.port} of {self._host} ({os.strerror(error.errno or 0)}): "
+                    "correct EYDP_METRICS_HOST and EYDP_METRICS_PORT"
+                )
+            raise ConfigurationError(sentence) from error
         self.port = int(self._runner.addresses[0][1])
         return self
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 import structlog
@@ -9,7 +10,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from dataplatform.settings import PlatformSettings
 
-#: Fields that are never written, whoever logs them.
+#: Fields that are never written, whoever logs them and however deep they stand.
 _SECRET_WORDS = ("password", "secret", "token", "authorization")
 
 
@@ -44,10 +45,20 @@ def logger() -> structlog.typing.FilteringBoundLogger:
 
 
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    for key in event:
-        if any(word in key.lower() for word in _SECRET_WORDS):
-            event[key] = "[redacted]"
+    for key, value in event.items():
+        event[key] = _without_secrets(key, value)
     return event
+
+
+def _without_secrets(key: object, value: object) -> object:
+    """Return `value`, or what stands for it when its name, or a name inside it, is one of a secret."""
+    if isinstance(key, str) and any(word in key.lower() for word in _SECRET_WORDS):
+        return "[redacted]"
+    if isinstance(value, Mapping):
+        return {inner: _without_secrets(inner, item) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(None, item) for item in value]
+    return value
 
 
 def _cloud_logging(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -6,12 +6,21 @@ Validation is strict (no text for a number) and bounded (everything fits its Big
 allowed everywhere and kept in the payload. Values out of range are errors, never clipped.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter, with_config
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    with_config,
+)
+from pydantic_core import PydanticCustomError
 
 SCHEMA_VERSION = 1
 EVENT_TYPES = ("cart_created", "cart_updated", "cart_deleted")
@@ -24,7 +33,21 @@ Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Identifier = Annotated[int, Field(ge=0, lt=2**63)]
 Quantity = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Text = Annotated[str, StringConstraints(max_length=1 << 16)]
-Price = Annotated[Decimal, Field(strict=False, ge=0, max_digits=38, decimal_places=9)]
+
+
+def _no_text(value: Any) -> Any:
+    """Refuse text where a number belongs: pydantic takes it for a decimal even when strict."""
+    if isinstance(value, str):
+        raise PydanticCustomError("decimal_type", "Input should be a number, not text")
+    return value
+
+
+Price = Annotated[Decimal, BeforeValidator(_no_text), Field(strict=False, ge=0, max_digits=38, decimal_places=9)]
+#: BigQuery's TIMESTAMP; an offset can push a time that Python can hold out of it.
+Timestamp = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1, 1, 1, tzinfo=UTC), le=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 #: BigQuery's streaming takes rows into day partitions from ten years back to one year ahead; a margin is kept.
@@ -111,7 +134,7 @@ class Cart(TypedDict):
 
     id: Identifier
     userId: Identifier
-    date: AwareDatetime
+    date: Timestamp
     products: Annotated[list[CartLine], Field(max_length=10_000)]
 
 

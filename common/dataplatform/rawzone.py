@@ -8,13 +8,15 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 
 from dataplatform.errors import InvalidDataError
 from dataplatform.retry import Retrier
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(data: bytes) -> str:
@@ -25,7 +27,7 @@ def digest(data: bytes) -> str:
 def events_object(consumer: str, first_publish: datetime, sequence: int, content_digest: str) -> str:
     """Return the name of a batch of cart events, filed by the hour of its first publish time."""
     first = first_publish.astimezone(UTC)
-    milliseconds = int(first.timestamp() * 1000)
+    milliseconds = (first - _EPOCH) // timedelta(milliseconds=1)
     return (
         f"carts_events/dt={first:%Y-%m-%d}/hr={first:%H}/{consumer}-{milliseconds}-{sequence}-{content_digest}.jsonl.gz"
     )

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -86,10 +87,23 @@ def classify(error: BaseException) -> Verdict:
     for types, verdict in _TABLE:
         if isinstance(error, types):
             return verdict
-    # requests and urllib3 come in only with Cloud Storage and BigQuery; their errors are OSErrors with a known module.
-    if isinstance(error, OSError) and type(error).__module__.startswith("requests."):
-        return Verdict.TRANSIENT
-    return Verdict.PERMANENT
+    return _classify_by_module(error)
+
+
+def _classify_by_module(error: BaseException) -> Verdict:
+    """Classify errors of packages that come in only with Cloud Storage and BigQuery, without importing those.
+
+    urllib3's own errors show when the body of a raw download breaks off; everywhere else requests wraps them.
+    """
+    module = type(error).__module__
+    if module == "google.cloud.storage.exceptions":
+        # A download whose checksum is wrong was damaged on its way.
+        return Verdict.TRANSIENT if type(error).__name__.startswith("DataCorruption") else Verdict.PERMANENT
+    if not module.startswith(("requests.", "urllib3.")):
+        return Verdict.PERMANENT
+    if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError):
+        return Verdict.MISCONFIGURED  # an address that is none
+    return Verdict.TRANSIENT
 
 
 def _reasons(error: google.GoogleAPICallError) -> frozenset[str]:

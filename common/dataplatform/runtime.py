@@ -57,15 +57,23 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(main())
     except KeyboardInterrupt:
         return 130
-    except PlatformError as error:
-        complain(str(error))
-        return error.exit_code
-    except Exception as error:
+    except Exception as raised:
+        error = _cause(raised)
+        if isinstance(error, PlatformError):
+            complain(str(error))
+            return error.exit_code
         verdict = classify(error)
         if verdict is Verdict.PERMANENT:
             raise
         complain(describe(error))
         return 78 if verdict is Verdict.MISCONFIGURED else 69
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the one error that a task group wrapped, or `error` itself."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def complain(sentence: str) -> None:

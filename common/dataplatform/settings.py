@@ -156,4 +156,5 @@ def _sentence(section: type[Section], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{variable} is required but not set: set it in the environment or in {ENV_FILE}{meaning}."
     value: Any = detail["input"]
-    return f"{variable} is {value!r}, which is not valid: {detail['msg'].lower()}{meaning}."
+    message = detail["msg"]
+    return f"{variable} is {value!r}, which is not valid: {message[:1].lower()}{message[1:]}{meaning}."
