@@ -1,0 +1,136 @@
+"""From message to event or to the reason why not. Pure, and nothing is decoded twice.
+
+The payload is checked by pydantic-core straight from the bytes received; those bytes are what is archived and what
+becomes the `payload` column.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from dataplatform.clock import rfc3339
+from dataplatform.models import CART_EVENT, CartEvent
+
+#: A larger payload would not fit one row of an append request.
+MAX_PAYLOAD_BYTES = 5 << 20
+
+_MICROSECONDS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Invalid:
+    """A message that can't become a row: `reason` is a short code, `detail` a sentence without payload values."""
+
+    message: Any
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The outcome of one chunk: three parallel lists for what is valid, and what is not."""
+
+    events: list[CartEvent] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)
+    invalid: list[Invalid] = field(default_factory=list)
+
+
+def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> Decoded:
+    """Check each message's payload against the contract of `dataplatform.models.CartEvent`.
+
+    `partitions` are the first and last `observed_at` that the table takes.
+    """
+    validate = CART_EVENT.validator.validate_json
+    first, last = partitions
+    out = Decoded()
+    events, payloads, valid = out.events.append, out.payloads.append, out.messages.append
+    for received in messages:
+        message = received.message
+        data = message.data
+        try:
+            event = validate(data)
+        except ValidationError as error:
+            out.invalid.append(_invalid(received, error))
+            continue
+        cart = event["cart"]
+        if not first <= event["observed_at"] <= last:
+            out.invalid.append(
+                Invalid(received, "observed_at_out_of_range", "observed_at lies outside the table's days")
+            )
+        elif (cart is None) is not (event["event_type"] == "cart_deleted"):
+            out.invalid.append(Invalid(received, "cart_mismatch", "cart is null if and only if the cart was deleted"))
+        elif cart is not None and cart["id"] != event["cart_id"]:
+            out.invalid.append(Invalid(received, "cart_mismatch", "cart.id and cart_id differ"))
+        elif len(data) > MAX_PAYLOAD_BYTES:
+            out.invalid.append(Invalid(received, "too_large", f"the payload has {len(data)} bytes"))
+        else:
+            events(event)
+            payloads(data)
+            valid(received)
+    return out
+
+
+def _invalid(received: Any, error: ValidationError) -> Invalid:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    kind = first["type"]
+    reason = "schema_version" if where == "schema_version" and kind != "missing" else _REASONS.get(kind, "wrong_value")
+    return Invalid(received, reason, f"{where}: {first['msg']}" if where else first["msg"])
+
+
+#: pydantic's error types as the bounded set of reasons that metrics and tables carry.
+_REASONS = {
+    "json_invalid": "not_json",
+    "json_type": "not_json",
+    "missing": "missing_field",
+    "literal_error": "wrong_value",
+    "int_type": "wrong_type",
+    "int_parsing_size": "out_of_range",
+    "int_from_float": "wrong_type",
+    "string_type": "wrong_type",
+    "list_type": "wrong_type",
+    "dict_type": "wrong_type",
+    "datetime_type": "wrong_type",
+    "timezone_aware": "wrong_value",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "less_than": "out_of_range",
+    "too_long": "out_of_range",
+    "string_too_long": "out_of_range",
+}
+
+#: Every reason there is, for the metric's documentation and the tests.
+REASONS = frozenset(_REASONS.values()) | {
+    "schema_version",
+    "observed_at_out_of_range",
+    "cart_mismatch",
+    "too_large",
+    "append_refused",
+}
+
+
+def microseconds(moment: datetime) -> int:
+    """Return microseconds since 1970, exactly."""
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * _MICROSECONDS + delta.microseconds
+
+
+def publish_microseconds(received: Any) -> int:
+    """Return a message's publish time in microseconds since 1970."""
+    stamp = received.message.publish_time
+    return int(stamp.seconds) * _MICROSECONDS + int(stamp.nanos) // 1_000
+
+
+def moment(value: int) -> datetime:
+    """Return the time of microseconds since 1970."""
+    return datetime.fromtimestamp(value // _MICROSECONDS, UTC).replace(microsecond=value % _MICROSECONDS)
+
+
+def stamp(value: int) -> str:
+    """Return microseconds since 1970 as RFC 3339."""
+    return rfc3339(moment(value))

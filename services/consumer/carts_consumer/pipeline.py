@@ -1,0 +1,359 @@
+"""The way of a message: take → decode → batch → deduplicate → archive and append, side by side → acknowledge.
+
+Batches are dispatched one after the other, so that appends happen in the order in which messages were taken; up to
+`max_batches_in_flight` of them are then archived and appended at once. A message is acknowledged only when its line
+is in the bucket and its row is in the table, or when quarantine holds it. Whatever else happens, it is not
+acknowledged, and Pub/Sub gives it to somebody again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from carts_consumer import archive, rows
+from carts_consumer.append import Appender, BadRows
+from carts_consumer.batch import Batch, BatchBuilder, Reason
+from carts_consumer.chunk import Chunk
+from carts_consumer.circuit import Circuit
+from carts_consumer.decode import Invalid, decode, microseconds, publish_microseconds
+from carts_consumer.guard import RedeliveryGuard
+from carts_consumer.leases import LeaseBook
+from carts_consumer.quarantine import Quarantine
+from carts_consumer.settings import ConsumerSettings
+from carts_consumer.steadfast import Steadfast
+from carts_consumer.subscription import Subscription, all_ids
+from carts_consumer.window import Window
+from dataplatform.clock import Clock
+from dataplatform.errors import UnavailableError
+from dataplatform.health import Health
+from dataplatform.logs import logger
+from dataplatform.metrics import ConsumerMetrics
+from dataplatform.models import CartEvent, partition_range
+from dataplatform.rawzone import RawZone
+from dataplatform.retry import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything the pipeline talks to."""
+
+    subscription: Subscription
+    zone: RawZone
+    appender: Appender
+    guard: RedeliveryGuard
+    quarantine: Quarantine
+    row_type: rows.RowType
+    storage: Steadfast
+    bigquery: Steadfast
+
+
+@dataclass(slots=True)
+class _Selection:
+    """The valid messages of a batch, and which of them become rows."""
+
+    events: list[CartEvent]
+    payloads: list[bytes]
+    messages: list[Any]
+    published: list[int]
+    fresh: list[int]
+
+
+class Pipeline:
+    """Takes messages and sees them through. `run()` works until cancelled; `drain()` finishes what is held."""
+
+    def __init__(
+        self, parts: Parts, settings: ConsumerSettings, clock: Clock, metrics: ConsumerMetrics, health: Health
+    ) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._health = health
+        self.leases = LeaseBook(settings.lease_seconds)
+        self.circuit = Circuit(
+            max_ratio=settings.circuit_max_ratio,
+            min_messages=settings.circuit_min_messages,
+            max_run=settings.circuit_max_run,
+            cooldown_seconds=settings.circuit_cooldown_seconds,
+        )
+        self._builder = BatchBuilder(
+            max_rows=settings.flush_max_rows,
+            max_bytes=settings.flush_max_bytes,
+            max_age_seconds=settings.flush_max_age_seconds,
+        )
+        self._window = Window(settings.dedup_window)
+        self._slots = asyncio.Semaphore(settings.max_batches_in_flight)
+        self._closed: asyncio.Queue[Batch] = asyncio.Queue()
+        self._in_flight: dict[asyncio.Task[None], Batch] = {}
+        self._opened = asyncio.Event()
+        self._freed = asyncio.Event()
+        self._sequence = 0
+        self.last_received = clock.monotonic()
+
+    # -- taking
+
+    async def take(self, messages: Sequence[Any]) -> bool:
+        """Take the messages of one answer; return False when the circuit opened on them.
+
+        Returns when there is room for more: a caller that waits here does not read, and that is the backpressure.
+        """
+        now = self._clock.monotonic()
+        chunk = Chunk.of(messages, now=now, lease_seconds=self._settings.lease_seconds)
+        decoded = decode(messages, partition_range(self._clock.now()))
+        self._metrics.received.inc(len(chunk.ack_ids))
+        self.last_received = now
+        if not self.circuit.observe(len(decoded.events), len(decoded.invalid), now):
+            logger().error("circuit opened", reason=self.circuit.reason, example=decoded.invalid[0].detail)
+            return False  # neither quarantined nor acknowledged: the leases lapse
+        self.leases.add(chunk)
+        self._builder.add(chunk, decoded)
+        self._opened.set()
+        if (reason := self._builder.due(now)) is not None:
+            await self._close(reason)
+        while self.leases.size > self._settings.max_outstanding_bytes:
+            self._freed.clear()
+            await self._freed.wait()
+        return True
+
+    async def _close(self, reason: Reason) -> None:
+        batch = self._builder.take(reason)
+        self._metrics.flushes.labels(reason).inc()
+        self._metrics.flush_rows.observe(batch.messages)
+        self._closed.put_nowait(batch)
+        while self._closed.qsize() > 1:  # one batch may wait while the slots are taken; then the intake does
+            self._freed.clear()
+            await self._freed.wait()
+
+    # -- working
+
+    async def run(self) -> None:
+        """Work until cancelled; raises only on a bug."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._flush_by_age())
+            tasks.create_task(self._dispatch_all(tasks))
+            tasks.create_task(self._append_all())
+            tasks.create_task(self._keep_leases())
+
+    async def drain(self) -> None:
+        """Flush and wait until nothing is held any more. The intake must have stopped."""
+        if self._builder:
+            await self._close("shutdown")
+        while self.leases:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def give_back(self) -> None:
+        """Return what is still held to Pub/Sub, so that others need not wait for the leases to lapse."""
+        chunks = list(self.leases)
+        for chunk in chunks:
+            self._settle(chunk)
+        try:
+            await self._parts.subscription.extend(all_ids(chunks), 0)
+        except Exception as error:  # noqa: BLE001 - the leases lapse by themselves, giving back is a courtesy
+            logger().warning("messages not given back", reason=describe(error))
+        else:
+            self._metrics.nacked.inc(sum(len(chunk.ack_ids) for chunk in chunks))
+
+    async def _flush_by_age(self) -> None:
+        while True:
+            await self._opened.wait()
+            self._opened.clear()
+            while self._builder:
+                await self._clock.sleep(self._builder.due_at - self._clock.monotonic())
+                if self._builder.due(self._clock.monotonic()) == "age":
+                    await self._close("age")
+
+    async def _dispatch_all(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            batch = await self._closed.get()
+            await self._slots.acquire()
+            self._freed.set()
+            await self._dispatch(batch, tasks)
+
+    async def _dispatch(self, batch: Batch, tasks: asyncio.TaskGroup) -> None:
+        for chunk in batch.drop_lost(self._clock.monotonic()):
+            self._metrics.lost_leases.inc(len(chunk.ack_ids))
+            self._settle(chunk)
+        selection = await self._select(batch)
+        invalid = [item for _, decoded in batch.parts for item in decoded.invalid]
+        made = None
+        uri = ""
+        if selection.events:
+            self._sequence += 1
+            made = archive.build(
+                self._settings.name, self._sequence, selection.messages, selection.payloads, selection.published
+            )
+            uri = self._parts.zone.uri(made.name)
+        encoded = rows.encode_events(
+            self._parts.row_type,
+            [selection.events[i] for i in selection.fresh],
+            [selection.payloads[i] for i in selection.fresh],
+            [selection.messages[i].message.message_id for i in selection.fresh],
+            [selection.published[i] for i in selection.fresh],
+            ingested_at=microseconds(self._clock.now()),
+            raw_uri=uri,
+        )
+        bad_rows = asyncio.ensure_future(
+            self._parts.appender.submit(encoded, lambda: not batch.lost(self._clock.monotonic()))
+        )
+        task = tasks.create_task(self._finish(batch, made, invalid, selection, bad_rows))
+        self._in_flight[task] = batch
+        task.add_done_callback(self._finished)
+
+    async def _select(self, batch: Batch) -> _Selection:
+        """Put the batch's valid messages side by side and pick those that the table does not hold yet."""
+        found = _Selection([], [], [], [], [])
+        for _, decoded in batch.parts:
+            found.events += decoded.events
+            found.payloads += decoded.payloads
+            found.messages += decoded.messages
+        found.published = [publish_microseconds(received) for received in found.messages]
+        again = [i for i, received in enumerate(found.messages) if received.delivery_attempt > 1]
+        known: frozenset[str] = frozenset()
+        if again:
+            self._metrics.redelivered.inc(len(again))
+            suspects = [found.events[i] for i in again]
+            known = await self._parts.bigquery(lambda: self._parts.guard.known(suspects))
+        # Nothing is awaited from here to the submission: the window and the order of appends agree.
+        held = 0
+        for i, event in enumerate(found.events):
+            if event["event_id"] in known:
+                held += 1
+            elif self._window.add(event["event_id"]):
+                found.fresh.append(i)
+        self._metrics.deduplicated.labels("warehouse").inc(held)
+        self._metrics.deduplicated.labels("window").inc(len(found.events) - len(found.fresh) - held)
+        return found
+
+    async def _finish(
+        self,
+        batch: Batch,
+        made: archive.Archive | None,
+        invalid: Sequence[Invalid],
+        selection: _Selection,
+        bad_rows: "asyncio.Future[BadRows]",
+    ) -> None:
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.TaskGroup() as work:
+                if made is not None:
+                    work.create_task(self._archive(made))
+                if invalid:
+                    work.create_task(self._quarantine(invalid, "decode"))
+                bad = await bad_rows
+        finally:
+            bad_rows.cancel()
+        self._metrics.append_seconds.observe(self._clock.monotonic() - started)
+        self._metrics.rows_appended.inc(len(selection.fresh) - len(bad))
+        if selection.events:
+            oldest = min(event["observed_at"] for event in selection.events)
+            self._metrics.lateness_seconds.observe((self._clock.now() - oldest).total_seconds())
+        if bad:
+            refused = [
+                Invalid(selection.messages[selection.fresh[place]], "append_refused", message)
+                for place, message in bad.items()
+            ]
+            await self._quarantine(refused, "append")
+        await self._acknowledge(batch)
+
+    async def _archive(self, made: archive.Archive) -> None:
+        started = self._clock.monotonic()
+        await self._parts.storage(lambda: self._parts.zone.create(made.name, made.data, metadata=made.metadata))
+        self._metrics.archive_seconds.observe(self._clock.monotonic() - started)
+        self._metrics.bytes_archived.inc(len(made.data))
+
+    async def _quarantine(self, invalid: Sequence[Invalid], stage: str) -> None:
+        now = self._clock.now()
+        put = self._parts.quarantine.put
+        await self._parts.bigquery(
+            lambda: self._parts.bigquery.retrier("quarantining", lambda: put(invalid, now, stage=stage))
+        )
+        for item in invalid:
+            self._metrics.quarantined.labels(item.reason).inc()
+        logger().warning("messages quarantined", count=len(invalid), stage=stage, example=invalid[0].detail)
+
+    async def _acknowledge(self, batch: Batch) -> None:
+        ids = all_ids(batch.chunks)
+        try:
+            await self._parts.subscription.acknowledge(ids)
+        except UnavailableError as error:
+            # They come again, and the guard finds their rows.
+            logger().warning("not acknowledged", messages=len(ids), reason=str(error))
+        else:
+            self._metrics.acknowledged.inc(len(ids))
+        for chunk in batch.chunks:
+            self._settle(chunk)
+        self._health.progress()
+
+    def _settle(self, chunk: Chunk) -> None:
+        self.leases.settle(chunk)
+        self._freed.set()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.pop(task)
+        self._slots.release()
+        self._freed.set()
+
+    # -- keeping
+
+    async def _append_all(self) -> None:
+        """Keep the appender going; after an append whose outcome nobody knows, start over with what is in flight."""
+        while True:
+            await self._parts.bigquery(self._open_stream)
+            try:
+                await self._parts.appender.run()
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing is acknowledged and all comes again
+                self._parts.bigquery.trouble(describe(error))
+                await self._start_over()
+                await self._clock.sleep(1)
+
+    async def _open_stream(self) -> None:
+        await self._parts.bigquery.retrier("opening a write stream", self._parts.appender.open)
+
+    async def _start_over(self) -> None:
+        """Drop the batches in flight unacknowledged and forget which events were appended.
+
+        A later batch may have skipped an event because an earlier one held it; when the earlier one's append is in
+        doubt, both must come again, so all go. What was appended after all is found by the redelivery guard.
+        """
+        tasks = dict(self._in_flight)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._window.clear()
+        chunks = [chunk for batch in tasks.values() for chunk in batch.chunks if not chunk.settled]
+        for chunk in chunks:
+            self._settle(chunk)
+        self._metrics.lost_leases.inc(sum(len(chunk.ack_ids) for chunk in chunks))
+        try:
+            await self._parts.subscription.extend(all_ids(chunks), 0)
+        except Exception as error:  # noqa: BLE001 - the leases lapse by themselves
+            logger().warning("messages not given back", reason=describe(error))
+
+    async def _keep_leases(self) -> None:
+        pause = min(1.0, self._settings.lease_seconds / 12)
+        while True:
+            await self._clock.sleep(pause)
+            self._observe()
+            asked_at = self._clock.monotonic()
+            due = self.leases.due(asked_at)
+            if not due:
+                continue
+            try:
+                await self._parts.subscription.extend(all_ids(due), self._settings.lease_seconds)
+            except Exception as error:  # noqa: BLE001 - the next round tries again; a lost lease is handled where it counts
+                logger().warning("leases not extended", reason=describe(error))
+                continue
+            for chunk in due:
+                self.leases.extended(chunk, asked_at)
+            self._metrics.lease_extensions.inc(sum(len(chunk.ack_ids) for chunk in due))
+
+    def _observe(self) -> None:
+        size = self.leases.size
+        oldest = self.leases.oldest
+        self._metrics.outstanding.set(self.leases.messages)
+        self._metrics.outstanding_bytes.set(size)
+        self._metrics.saturation.set(size / self._settings.max_outstanding_bytes)
+        self._metrics.oldest_seconds.set(0 if oldest is None else self._clock.monotonic() - oldest)

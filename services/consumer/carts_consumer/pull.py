@@ -1,0 +1,111 @@
+"""One streaming pull: reads answers, opens the stream again when it ends.
+
+Pub/Sub ends every stream now and then; that is normal. A stream that stays silent is opened again too, because
+streams were seen to stall without an error.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from google.pubsub_v1 import types
+
+from dataplatform.clock import Clock
+from dataplatform.retry import RetryPolicy, Verdict, classify, describe
+
+_SILENT_SECONDS = 300.0
+_TICK_SECONDS = 1.0
+
+
+class Listener(Protocol):
+    """Who wants to know how a stream fares."""
+
+    def stream_ended(self, reason: str) -> None:
+        """The stream ended and will be opened again."""
+        ...
+
+    def stream_alive(self) -> None:
+        """The stream is open: an answer came, or it is quietly waiting for one."""
+        ...
+
+
+OnMessages = Callable[[Sequence[Any]], Awaitable[None]]
+
+
+class PullStream:
+    """Calls `on_messages` with the protobuf messages of each answer; not reading meanwhile is the backpressure."""
+
+    def __init__(
+        self,
+        client: Any,
+        subscription: str,
+        clock: Clock,
+        listener: Listener,
+        on_messages: OnMessages,
+        *,
+        lease_seconds: int,
+        max_messages: int,
+        max_bytes: int,
+    ) -> None:
+        """`client` is a `SubscriberAsyncClient`; Pub/Sub sends no more than the bounds before acknowledgements."""
+        self._client = client
+        self._first = types.StreamingPullRequest(
+            subscription=subscription,
+            stream_ack_deadline_seconds=lease_seconds,
+            max_outstanding_messages=max_messages,
+            max_outstanding_bytes=max_bytes,
+        )
+        self._clock = clock
+        self._listener = listener
+        self._on_messages = on_messages
+        self._policy = RetryPolicy(deadline_seconds=float("inf"), maximum_seconds=10)
+
+    async def run(self) -> None:
+        """Pull until cancelled.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: subscription missing or permission denied.
+        """
+        attempt = 0
+        while True:
+            opened = self._clock.monotonic()
+            try:
+                await self._stream()
+                reason = "the stream was silent"
+            except Exception as error:
+                if classify(error) is not Verdict.TRANSIENT:
+                    raise
+                reason = describe(error)
+            self._listener.stream_ended(reason)
+            attempt = 1 if self._clock.monotonic() - opened > self._policy.maximum_seconds else attempt + 1
+            await self._clock.sleep(self._policy.delay(attempt, random.random()))  # noqa: S311 - jitter is no secret
+
+    async def _requests(self) -> AsyncIterator[Any]:
+        yield self._first
+        await asyncio.Event().wait()  # the stream lives as long as its request side is open
+
+    async def _stream(self) -> None:
+        call = await self._client.streaming_pull(requests=self._requests(), retry=None, timeout=None)
+        try:
+            silent = 0.0
+            while silent < _SILENT_SECONDS:
+                reading = asyncio.ensure_future(call.read())
+                try:
+                    silent = 0.0
+                    while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0] and silent < _SILENT_SECONDS:
+                        silent += _TICK_SECONDS
+                        self._listener.stream_alive()
+                    if not reading.done():
+                        return
+                    response = reading.result()
+                finally:
+                    reading.cancel()
+                if not isinstance(response, types.StreamingPullResponse):
+                    return
+                self._listener.stream_alive()
+                messages = types.StreamingPullResponse.pb(response).received_messages
+                if messages:
+                    await self._on_messages(messages)
+        finally:
+            call.cancel()

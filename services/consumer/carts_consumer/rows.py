@@ -1,0 +1,102 @@
+"""Rows of the Write API: protobuf messages whose descriptor is made from `dataplatform.schemas`.
+
+The message class is made at start-up, so that the table's definition stands in one place only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from carts_consumer.decode import microseconds
+from dataplatform.models import CartEvent
+from dataplatform.schemas import Column, Table
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_TYPES = {
+    "STRING": _FIELD.TYPE_STRING,
+    "JSON": _FIELD.TYPE_STRING,
+    "NUMERIC": _FIELD.TYPE_STRING,
+    "INT64": _FIELD.TYPE_INT64,
+    "FLOAT64": _FIELD.TYPE_DOUBLE,
+    "BOOL": _FIELD.TYPE_BOOL,
+    "TIMESTAMP": _FIELD.TYPE_INT64,
+    "DATE": _FIELD.TYPE_INT32,
+}
+
+
+class RowType:
+    """The protobuf form of one table's rows."""
+
+    def __init__(self, table: Table) -> None:
+        file = descriptor_pb2.FileDescriptorProto(
+            name=f"{table.name}.proto", package="dataplatform.rows", syntax="proto2"
+        )
+        self.descriptor = file.message_type.add(name=table.name)
+        _describe(self.descriptor, table.columns, f".dataplatform.rows.{table.name}")
+        pool = descriptor_pool.DescriptorPool()
+        pool.Add(file)
+        self.message: Any = message_factory.GetMessageClass(
+            pool.FindMessageTypeByName(f"dataplatform.rows.{table.name}")
+        )
+
+
+def _describe(message: Any, columns: Iterable[Column], path: str) -> None:
+    for number, column in enumerate(columns, 1):
+        repeated = column.mode == "REPEATED"
+        field = message.field.add(
+            name=column.name,
+            number=number,
+            label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
+        )
+        if column.type == "STRUCT":
+            nested = message.nested_type.add(name=f"{column.name}_item")
+            _describe(nested, column.fields, f"{path}.{nested.name}")
+            field.type = _FIELD.TYPE_MESSAGE
+            field.type_name = f"{path}.{nested.name}"
+        else:
+            field.type = _TYPES[column.type]
+
+
+def encode_events(
+    row_type: RowType,
+    events: Sequence[CartEvent],
+    payloads: Sequence[bytes],
+    message_ids: Sequence[str],
+    published: Sequence[int],
+    *,
+    ingested_at: int,
+    raw_uri: str,
+) -> list[bytes]:
+    """Return one serialised row for each event; the sequences are parallel, times in microseconds since 1970."""
+    make = row_type.message
+    rows = []
+    for event, payload, message_id, published_at in zip(events, payloads, message_ids, published, strict=True):
+        row = make(
+            event_id=event["event_id"],
+            event_type=event["event_type"],
+            schema_version=event["schema_version"],
+            source=event["source"],
+            epoch=event["epoch"],
+            cart_id=event["cart_id"],
+            version=event["version"],
+            observed_at=microseconds(event["observed_at"]),
+            published_at=published_at,
+            ingested_at=ingested_at,
+            message_id=message_id,
+            raw_uri=raw_uri,
+            payload=payload,
+        )
+        items = 0
+        cart = event["cart"]
+        if cart is not None:
+            row.user_id = cart["userId"]
+            row.cart_date = microseconds(cart["date"])
+            add = row.products.add
+            for line in cart["products"]:
+                quantity = line["quantity"]
+                items += quantity
+                add(product_id=line["productId"], quantity=quantity)
+        row.total_items = items
+        rows.append(row.SerializeToString())
+    return rows
