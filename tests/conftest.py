@@ -1,0 +1,25 @@
+"""The embedded stack for every test that asks for it: one a session, started when the first test wants it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud.state import StackState
+from support.stack import running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackState]:
+    """The running stack: its endpoints, ports, processes, environment.
+
+    It runs in a process of its own, on free ports and a temporary folder, and ends with the session, even when the
+    session is killed. All tests share it: give buckets, topics and datasets names of their own.
+    """
+    with running(tmp_path_factory.mktemp("stack")) as state:
+        yield state
+
+
+@pytest.fixture(scope="session")
+def stack_env(stack: StackState) -> dict[str, str]:
+    """The variables that make the platform's programs and Google's clients use the stack."""
+    return dict(stack.environment)
