@@ -1,0 +1,74 @@
+"""`python -m dbt_job`: the command line."""
+
+import argparse
+import json
+import signal
+import sys
+
+from dataplatform.errors import PlatformError
+from dataplatform.runtime import complain
+from dataplatform.settings import EmulatorSettings, PlatformSettings, refuse_unknown
+from dbt_job.runner import run_dbt
+from dbt_job.settings import DbtSettings
+from dbt_job.summary import Verdict
+
+_COMMANDS = (
+    "run", "build", "test", "debug", "docs", "list", "ls", "parse", "compile", "show", "seed", "snapshot", "source",
+    "retry", "run-operation",
+)  # fmt: skip
+
+_EPILOG = """\
+Everything after COMMAND goes to dbt, with or without a -- before it:
+  python -m dbt_job build --select fact_orders+
+  python -m dbt_job run-operation list_models
+
+exit codes: 0 ok, 65 data is wrong, 70 code is wrong, 69 the warehouse is away,
+            78 a setting, table or permission is missing, 64 dbt has no such command or option
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one dbt command and return the exit code; say in one sentence what failed."""
+    options, args = _parse(sys.argv[1:] if arguments is None else arguments)
+    # Kubernetes stops a pod with SIGTERM: dbt cancels its queries on an interrupt, and only on that.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        refuse_unknown(PlatformSettings, EmulatorSettings, DbtSettings)
+        outcome = run_dbt(args, target=options.target, quiet_stdout=options.json)
+    except PlatformError as error:
+        complain(str(error))
+        return error.exit_code
+    if options.json:
+        sys.stdout.write(json.dumps(outcome.summary.as_json()) + "\n")
+    if outcome.summary.verdict is not Verdict.OK:
+        complain(outcome.summary.sentence())
+    return outcome.exit_code
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog="dbt_job",
+        description="Runs dbt on the platform's project with the platform's settings.",
+        usage="%(prog)s [--target local|gke] [--json] COMMAND [dbt arguments] [-- dbt arguments]",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--target", choices=("local", "gke"), help="target of profiles.yml (default: by environment)")
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary as JSON on stdout, dbt's lines on stderr"
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=_COMMANDS, help=", ".join(_COMMANDS))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    rest = list(options.rest)
+    if "--" in rest:
+        rest.remove("--")
+    if options.command == "docs" and not [word for word in rest if not word.startswith("-")]:
+        rest.insert(0, "generate")
+    # Also where dbt users write it. The last --target would win in dbt, but the environment must agree with it.
+    for name in ("--target", "-t"):
+        if name in rest[:-1]:
+            at = rest.index(name)
+            options.target = rest[at + 1]
+            del rest[at : at + 2]
+    return options, [options.command, *rest]

@@ -1,0 +1,55 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'carts_events') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        event_id,
+        {{ entity_key('source', 'cart_id') }} as cart_key,
+        source,
+        cart_id,
+        epoch,
+        version,
+        user_id,
+
+        -- strings
+        event_type,
+
+        -- numbers
+        schema_version,
+        total_items,
+
+        -- lines
+        products,
+
+        -- timestamps
+        cart_date,
+        observed_at,
+        published_at,
+        ingested_at,
+
+        -- the delivery
+        message_id,
+        raw_uri
+
+    from source
+
+),
+
+-- Pub/Sub delivers at least once and the consumer may append twice: the first delivery stands for the event.
+final as (
+
+    select *
+    from renamed
+    where true
+    qualify row_number() over (partition by event_id order by ingested_at, message_id) = 1
+
+)
+
+select * from final

@@ -1,0 +1,47 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'products') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        {{ entity_key('source', 'id') }} as product_key,
+        source,
+        id as product_id,
+
+        -- strings
+        trim(title) as title,
+        description,
+        category,
+        image as image_url,
+
+        -- numbers
+        price,
+        rating_rate,
+        rating_count,
+
+        -- the load
+        run_id,
+        raw_uri,
+        ingested_at
+
+    from source
+
+),
+
+-- A batch load leaves one row a product. Should two loads ever overlap, the newer record counts.
+final as (
+
+    select *
+    from renamed
+    where true
+    qualify row_number() over (partition by product_key order by ingested_at desc, run_id desc) = 1
+
+)
+
+select * from final

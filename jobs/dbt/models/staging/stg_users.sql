@@ -1,0 +1,52 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'users') }}
+
+),
+
+-- The payload stays in raw: it holds fields that no one has classified.
+renamed as (
+
+    select
+        -- ids
+        {{ entity_key('source', 'id') }} as user_key,
+        source,
+        id as user_id,
+
+        -- personal data
+        email,
+        username,
+        firstname,
+        lastname,
+        phone,
+        street,
+        street_number,
+        latitude,
+        longitude,
+
+        -- strings
+        city,
+        zipcode,
+
+        -- the load
+        run_id,
+        raw_uri,
+        ingested_at
+
+    from source
+
+),
+
+-- A batch load leaves one row a user. Should two loads ever overlap, the newer record counts.
+final as (
+
+    select *
+    from renamed
+    where true
+    qualify row_number() over (partition by user_key order by ingested_at desc, run_id desc) = 1
+
+)
+
+select * from final
