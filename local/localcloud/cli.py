@@ -3,12 +3,13 @@
 import argparse
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from dataplatform.errors import PlatformError
+from dataplatform.errors import ConfigurationError, PlatformError
 from localcloud.control import down, run_supervisor, up_attached, up_detached
 from localcloud.fakestore.options import parse as parse_source
 from localcloud.ports import Ports, option
@@ -29,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"The folder {given.data_dir} can't be used: {error.strerror or error}.\n")
+        return ConfigurationError.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _up(given: argparse.Namespace) -> int:

