@@ -6,9 +6,7 @@
     concat({{ source }}, ':', cast({{ id }} as string))
 {%- endmacro %}
 
-{# The unknown member's key, id and day: what a fact points to when its dimension has no row for it. #}
+{# The unknown member's key and day: what a fact points to when its dimension has no row for it. Its id is null. #}
 {% macro unknown_key() -%} 'unknown' {%- endmacro %}
-
-{% macro unknown_id() -%} -1 {%- endmacro %}
 
 {% macro unknown_date() -%} date '{{ var("unknown_date") }}' {%- endmacro %}

@@ -55,7 +55,7 @@ def test_products_are_those_of_the_source_and_one_unknown_member(marts: Warehous
     assert sum(row["price"] for row in known) == golden.PRICE_SUM
     assert {row["title"] for row in known} == {product["title"].strip() for product in real_records("products")}
     assert marts.query("select product_id, price from {marts}.dim_products where product_key = 'unknown'") == [
-        {"product_id": -1, "price": None}
+        {"product_id": None, "price": None}
     ]
 
 

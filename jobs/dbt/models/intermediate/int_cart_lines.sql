@@ -18,8 +18,7 @@ lines as (
         carts.user_id,
         carts.cart_date,
         carts.observed_at,
-        -- A line without a product id is still a sale: it goes to the unknown product.
-        coalesce(line.product_id, {{ unknown_id() }}) as product_id,
+        line.product_id,
         coalesce(line.quantity, 0) as quantity
 
     from carts
@@ -32,7 +31,8 @@ final as (
 
     select
         -- ids
-        concat(cart_key, ':', cast(product_id as string)) as line_key,
+        -- A line without a product id is still a sale: it gets a key, and later the unknown product.
+        concat(cart_key, ':', coalesce(cast(product_id as string), 'none')) as line_key,
         cart_key,
         source,
         cart_id,

@@ -28,7 +28,7 @@ unknown as (
 
     select
         {{ unknown_key() }} as product_key,
-        {{ unknown_id() }} as product_id,
+        cast(null as int64) as product_id,
         {{ unknown_key() }} as source,
         'Unknown product' as title,
         'unknown' as category,

@@ -25,7 +25,7 @@ unknown as (
 
     select
         {{ unknown_key() }} as user_key,
-        {{ unknown_id() }} as user_id,
+        cast(null as int64) as user_id,
         {{ unknown_key() }} as source,
         cast(null as string) as email_sha256,
         'unknown' as city,
