@@ -29,19 +29,15 @@ class RowType:
     """The protobuf form of one table's rows."""
 
     def __init__(self, table: Table) -> None:
-        file = descriptor_pb2.FileDescriptorProto(
-            name=f"{table.name}.proto", package="dataplatform.rows", syntax="proto2"
-        )
+        file = descriptor_pb2.FileDescriptorProto(name=f"{table.name}.proto", syntax="proto2")
         self.descriptor = file.message_type.add(name=table.name)
-        _describe(self.descriptor, table.columns, f".dataplatform.rows.{table.name}")
+        _describe(self.descriptor, table.columns)
         pool = descriptor_pool.DescriptorPool()
         pool.Add(file)
-        self.message: Any = message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"dataplatform.rows.{table.name}")
-        )
+        self.message: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName(table.name))
 
 
-def _describe(message: Any, columns: Iterable[Column], path: str) -> None:
+def _describe(message: Any, columns: Iterable[Column]) -> None:
     for number, column in enumerate(columns, 1):
         repeated = column.mode == "REPEATED"
         field = message.field.add(
@@ -51,9 +47,9 @@ def _describe(message: Any, columns: Iterable[Column], path: str) -> None:
         )
         if column.type == "STRUCT":
             nested = message.nested_type.add(name=f"{column.name}_item")
-            _describe(nested, column.fields, f"{path}.{nested.name}")
+            _describe(nested, column.fields)
             field.type = _FIELD.TYPE_MESSAGE
-            field.type_name = f"{path}.{nested.name}"
+            field.type_name = nested.name  # relative: BigQuery resolves it within the descriptor that is sent
         else:
             field.type = _TYPES[column.type]
 

@@ -1,6 +1,7 @@
 """Start-up checks: everything the consumer needs is there, or one sentence says what is missing and how to mend it."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -39,13 +40,8 @@ async def verify(
     )
     for table in (schemas.CART_EVENTS, schemas.QUARANTINE):
         name = platform.raw_table(table.name)
-        await _there(
-            f"table {name}",
-            "bigquery.tables.get",
-            lambda name=name: retry(  # type: ignore[misc]
-                "looking for a table", lambda: asyncio.to_thread(bigquery.get_table, name, timeout=timeout, retry=None)
-            ),
-        )
+        look = functools.partial(asyncio.to_thread, bigquery.get_table, name, timeout=timeout, retry=None)
+        await _there(f"table {name}", "bigquery.tables.get", functools.partial(retry, "looking for a table", look))
 
 
 async def _there(resource: str, permission: str, look: Callable[[], Awaitable[Any]]) -> None:

@@ -1,0 +1,5 @@
+"""Entry point of `python -m eydp`."""
+
+from eydp.main import run
+
+run()
