@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ _QUESTIONS = (
     ),
 )
 _TAIL_LINES = 15
+_STEP_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,12 @@ def run_demo(*, fresh: bool, keep: bool, as_json: bool) -> int:
     """Run every step and return the exit code: the failing step's, 65 when the figures differ, 0 otherwise."""
     console.quiet = as_json
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the stack is stopped then, too
     for name in [name for name in os.environ if name.startswith("EYDP_") or name.endswith("_EMULATOR_HOST")]:
         del os.environ[name]  # the demo is the embedded stack's, whatever the shell is set up for
     ours = read_state(DATA_DIR) is None
     try:
-        return _steps(fresh=fresh, as_json=as_json, ours=ours, started=started)
+        return _steps(fresh=fresh, keep=keep, as_json=as_json, ours=ours, started=started)
     except _StepFailedError as error:
         console.quiet = False
         console.print(error.tail, markup=False)
@@ -71,9 +74,22 @@ def run_demo(*, fresh: bool, keep: bool, as_json: bool) -> int:
             _timed("stop the stack", lambda: down(DATA_DIR))
 
 
-def _steps(*, fresh: bool, as_json: bool, ours: bool, started: float) -> int:
+def _start_stack(*, fresh: bool, keep: bool) -> None:
+    """Start the stack: detached when it is to stay, else as a child that ends with this process, however it ends."""
+    if keep:
+        up_detached(StackOptions(data_dir=DATA_DIR, fresh=fresh))
+        return
+    arguments = ["up", "--data-dir", str(DATA_DIR), *(["--fresh"] if fresh else [])]
+    process = subprocess.Popen(  # noqa: S603 - one of our own programs
+        environment.program("localcloud", *arguments), stdout=subprocess.PIPE, text=True
+    )
+    if process.stdout is None or not process.stdout.readline():  # its first line says that all servers are ready
+        raise _StepFailedError("start the embedded stack", process.wait(), "")
+
+
+def _steps(*, fresh: bool, keep: bool, as_json: bool, ours: bool, started: float) -> int:
     if ours:
-        _timed("start the embedded stack", lambda: up_detached(StackOptions(data_dir=DATA_DIR, fresh=fresh)))
+        _timed("start the embedded stack", lambda: _start_stack(fresh=fresh, keep=keep))
     else:
         console.print("using the stack that is up")
     context = environment.context()
@@ -106,14 +122,19 @@ def _timed[T](step: str, work: Callable[[], T]) -> T:
 
 def _run(step: str, module: str, *arguments: str) -> None:
     def work() -> None:
-        done = subprocess.run(  # noqa: S603 - one of our own programs
-            environment.program(module, *arguments),
-            env=environment.child_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - one of our own programs
+                environment.program(module, *arguments),
+                env=environment.child_environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=_STEP_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            output = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else ""
+            raise _StepFailedError(step, 69, "\n".join(output.splitlines()[-_TAIL_LINES:])) from error
         if done.returncode:
             raise _StepFailedError(step, done.returncode, "\n".join(done.stdout.splitlines()[-_TAIL_LINES:]))
 

@@ -48,7 +48,9 @@ def columns_to_add(table: Table, name: str, found: Sequence[Mapping[str, Any]]) 
 def _compare(table: str, path: str, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     kind = _SAME_TYPES.get(found["type"], found["type"])
     mode = found.get("mode") or "NULLABLE"
-    if kind != wanted["type"] or mode != wanted["mode"]:
+    # A required column that was relaxed takes every row that it took before, and BigQuery can't tighten it again.
+    relaxed = mode == "NULLABLE" and wanted["mode"] == "REQUIRED"
+    if kind != wanted["type"] or (mode != wanted["mode"] and not relaxed):
         raise ConfigurationError(
             f"column {path} of {table} is {mode} {kind} but should be {wanted['mode']} {wanted['type']}; BigQuery "
             "can't change that in place: move the table away and provision again, then rebuild it from the raw zone"
