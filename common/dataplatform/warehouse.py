@@ -1,19 +1,19 @@
 """BigQuery jobs: queries and idempotent loads, each with labels and a deadline.
 
 A load's job id follows from what it loads, so that repeating it is a no-op: 409 means that the job exists, and then
-its outcome is awaited. Only a job that surely failed gets a new attempt number in its id.
+its outcome is awaited. Only a job that surely failed gets a new attempt number in its id; an answer that was lost or
+a wait that was too long never starts a second job.
 """
 
 import asyncio
-import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from google.api_core.exceptions import Conflict
 
 from dataplatform import schemas
 from dataplatform.errors import UnavailableError
-from dataplatform.retry import Retrier, Verdict, classify
+from dataplatform.retry import Retrier, Verdict, classify, describe
 
 _MAX_ATTEMPTS = 5
 
@@ -43,23 +43,71 @@ class Warehouse:
             config = bigquery.QueryJobConfig(
                 query_parameters=given, use_legacy_sql=False, labels={**self._labels, **(labels or {})}
             )
-            job = self._client.query(sql, job_config=config, timeout=self._timeout, retry=None, job_retry=None)
-            return [dict(row) for row in job.result(timeout=self._job_timeout, retry=None, job_retry=None)]
+            rows = self._client.query_and_wait(
+                sql,
+                job_config=config,
+                api_timeout=self._timeout,
+                wait_timeout=self._job_timeout,
+                retry=None,
+                job_retry=None,
+            )
+            return [dict(row) for row in rows]
 
         return await self._retry("a BigQuery query", lambda: asyncio.to_thread(run))
 
     async def load(
-        self, uris: Sequence[str], table: str, columns: Iterable[schemas.Column], *, job_id: str, truncate: bool
+        self,
+        uris: Sequence[str],
+        table: str,
+        columns: Iterable[schemas.Column],
+        *,
+        job_id: str,
+        truncate: bool,
+        labels: Mapping[str, str] | None = None,
     ) -> tuple[str, int]:
-        """Load gzip'd JSON lines into `table`; return the id of the job that did it and its row count.
+        """Load JSON lines, gzip'd or not, into `table`; return the id of the job that did it and its row count.
+
+        The job is atomic: with `truncate` readers see the old rows until they see the new ones.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: the job failed for good.
-            UnavailableError: it failed in passing too often, or the deadline passed.
+            google.api_core.exceptions.GoogleAPICallError: the job failed for good, or could not be started.
+            UnavailableError: it failed in passing too often, or did not end within the retry deadline.
         """
+        config = self._load_config(columns, truncate=truncate, labels=labels)
+
+        def start(attempt_id: str) -> Any:
+            return self._client.load_table_from_uri(
+                list(uris), table, job_id=attempt_id, job_config=config, timeout=self._timeout, retry=None
+            )
+
+        return await self._load(start, job_id)
+
+    async def load_rows(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        table: str,
+        columns: Iterable[schemas.Column],
+        *,
+        job_id: str,
+        labels: Mapping[str, str] | None = None,
+    ) -> tuple[str, int]:
+        """Append a few megabytes of rows at most, sent with the job itself. Returns and raises what `load` does."""
+        config = self._load_config(columns, truncate=False, labels=labels)
+        given = [dict(row) for row in rows]
+
+        def start(attempt_id: str) -> Any:
+            return self._client.load_table_from_json(
+                given, table, job_id=attempt_id, job_config=config, timeout=self._timeout, num_retries=0
+            )
+
+        return await self._load(start, job_id)
+
+    def _load_config(
+        self, columns: Iterable[schemas.Column], *, truncate: bool, labels: Mapping[str, str] | None
+    ) -> Any:
         from google.cloud import bigquery
 
-        config = bigquery.LoadJobConfig(
+        return bigquery.LoadJobConfig(
             schema=schemas.api_fields(columns),
             source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
             autodetect=False,
@@ -67,32 +115,30 @@ class Warehouse:
             ignore_unknown_values=False,
             write_disposition="WRITE_TRUNCATE" if truncate else "WRITE_APPEND",
             create_disposition="CREATE_NEVER",
-            labels=self._labels,
+            labels={**self._labels, **(labels or {})},
         )
 
-        def run(attempt_id: str) -> int:
-            try:
-                job = self._client.load_table_from_uri(
-                    list(uris), table, job_id=attempt_id, job_config=config, timeout=self._timeout, retry=None
-                )
-            except Conflict:
-                job = self._client.get_job(attempt_id, timeout=self._timeout, retry=None)
-            job.result(timeout=self._job_timeout, retry=None)
-            return int(job.output_rows or 0)
+    async def _load(self, start: Callable[[str], Any], job_id: str) -> tuple[str, int]:
+        attempt = 1
 
-        last: Exception | None = None
-        for attempt in range(1, _MAX_ATTEMPTS + 1):
+        def run() -> tuple[str, int]:
+            nonlocal attempt
             attempt_id = job_id if attempt == 1 else f"{job_id}_a{attempt}"
             try:
-                rows = await self._retry(
-                    f"load job {attempt_id}", functools.partial(asyncio.to_thread, run, attempt_id)
-                )
-            except UnavailableError as error:
-                last = error
+                job = start(attempt_id)
+            except Conflict:
+                job = self._client.get_job(attempt_id, timeout=self._timeout, retry=None)
+            try:
+                job.result(timeout=self._job_timeout, retry=None)
             except Exception as error:
-                if classify(error) is not Verdict.TRANSIENT:
-                    raise
-                last = error
-            else:
-                return attempt_id, rows
-        raise UnavailableError(f"load job {job_id} failed {_MAX_ATTEMPTS} times, last with: {last}") from last
+                # Without an error result it is the waiting that failed, not the job: the next try finds the same job.
+                if job.error_result and classify(error) is Verdict.TRANSIENT:
+                    attempt += 1
+                    if attempt > _MAX_ATTEMPTS:
+                        raise UnavailableError(
+                            f"load job {job_id} failed {_MAX_ATTEMPTS} times, last with: {describe(error)}"
+                        ) from error
+                raise
+            return attempt_id, int(job.output_rows or 0)
+
+        return await self._retry(f"load job {job_id}", lambda: asyncio.to_thread(run))

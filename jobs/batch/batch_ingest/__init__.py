@@ -1,0 +1,1 @@
+"""The batch loader: products and users once a day, validated, into the raw zone and into BigQuery."""
