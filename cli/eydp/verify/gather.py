@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -38,8 +39,8 @@ async def verify(context: Context) -> list[Check]:
         component="verify",
         timeout_seconds=timeout,
     )
-    source, raw_zone = await asyncio.gather(_source(context, retrier), _raw_zone(zone))
-    raw = await _raw(context, warehouse)
+    raw, runs = await _raw(context, warehouse)
+    source, raw_zone = await asyncio.gather(_source(context, retrier), _raw_zone(zone, runs))
     return reconcile(source, raw_zone, raw, await _marts(context, warehouse))
 
 
@@ -50,13 +51,11 @@ async def _source(context: Context, retrier: Retrier) -> SourceTotals:
     return source_totals(products, users, carts)
 
 
-async def _raw_zone(zone: RawZone) -> dict[str, int]:
+async def _raw_zone(zone: RawZone, runs: Mapping[str, str]) -> dict[str, int]:
     counts = {"events": len(await _ids(zone, await zone.names("carts_events/"), "event_id"))}
-    for entity in ("products", "users"):
-        names = await zone.names(f"{entity}/")
-        # The latest day and, of it, all parts of its runs: a record read twice is still one record.
-        latest = [name for name in names if name.split("/")[1] == names[-1].split("/")[1]]
-        counts[entity] = len(await _ids(zone, latest, "id"))
+    for entity, run in runs.items():
+        names = [name for name in await zone.names(f"{entity}/") if f"/run={run}/" in name]
+        counts[entity] = len(await _ids(zone, names, "id"))
     return counts
 
 
@@ -76,13 +75,16 @@ async def _ids(zone: RawZone, names: list[str], field: str) -> set[Any]:
     return found
 
 
-async def _raw(context: Context, warehouse: Warehouse) -> dict[str, int]:
+async def _raw(context: Context, warehouse: Warehouse) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the counts, and which batch run each table holds."""
     name = context.platform.raw_table
     rows = await warehouse.query(
         f"""
         select
             (select count(*) from `{name("Products")}`) as products,
             (select count(*) from `{name("Users")}`) as users,
+            (select max(run_id) from `{name("Products")}`) as products_run,
+            (select max(run_id) from `{name("Users")}`) as users_run,
             (select count(distinct event_id) from `{name("carts_events")}`) as events,
             (
                 select count(*) from (
@@ -95,7 +97,9 @@ async def _raw(context: Context, warehouse: Warehouse) -> dict[str, int]:
             ) as carts
         """  # noqa: S608 - names come from validated settings
     )
-    return {key: int(value) for key, value in rows[0].items()}
+    found = dict(rows[0])
+    runs = {entity: str(found.pop(f"{entity}_run")) for entity in ("products", "users")}
+    return {key: int(value) for key, value in found.items()}, runs
 
 
 async def _marts(context: Context, warehouse: Warehouse) -> dict[str, Any]:

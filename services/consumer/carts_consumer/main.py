@@ -126,8 +126,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--until-idle",
         type=float,
+        nargs="?",
+        const=2.0,
         metavar="SECONDS",
-        help="stop when no message came for so long and nothing is held (default: run until SIGTERM)",
+        help="stop when no message came for so long (2 s) and nothing is held; without it, run until SIGTERM",
     )
     options = parser.parse_args(arguments)
     return run(lambda: consume(until_idle=options.until_idle))
