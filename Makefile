@@ -4,6 +4,8 @@
 .PHONY: help setup demo up down test test-long lint fmt lock docs bench clean
 
 ARGS ?=
+# Each process starts an embedded stack of its own, so there are never more than four.
+parallel := -n auto --maxprocesses 4 --dist loadfile
 bin := .venv/bin
 # Everything that ruff and mypy read.
 python := common services jobs local cli tests benchmarks scripts
@@ -25,10 +27,10 @@ down: setup ## Stop the embedded stack
 	@$(bin)/eydp down $(ARGS)
 
 test: setup ## Run the tests (starts the embedded stack by itself)
-	@$(bin)/python -m pytest -m "not long" $(ARGS)
+	@$(bin)/python -m pytest -m "not long" $(parallel) $(ARGS)
 
 test-long: setup ## Run the long campaigns too: hundreds of kills, outages, a soak
-	@$(bin)/python -m pytest --timeout 3600 $(ARGS)
+	@$(bin)/python -m pytest --timeout 3600 $(parallel) $(ARGS)
 
 lint: setup ## Check style, types, locks, generated pages and what every file must keep to
 	@$(bin)/ruff check $(python)
