@@ -186,15 +186,15 @@ class Appender:
         tick = min(1.0, self._timeout / 4)
         while True:
             await asyncio.wait({reading}, timeout=tick)
-            if reading.done():
-                return reading.result()
             waited = waited + tick if self._queue else 0.0
-            if abandoned.is_set() or waited >= self._timeout:
+            if abandoned.is_set() or (waited >= self._timeout and not reading.done()):
                 reading.cancel()
                 await asyncio.wait({reading})
                 if abandoned.is_set():
                     raise AbandonedError("a lease ran out before its rows were sent")
                 raise _AgainError(f"no answer for {waited:.0f} s")
+            if reading.done():
+                return reading.result()
 
     def _handle(self, response: Any) -> None:
         head = self._queue[0]

@@ -1,0 +1,175 @@
+"""The appender against a Write API that fails on purpose: offsets make every retry harmless."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.cloud.bigquery_storage_v1 import types
+
+from carts_consumer.append import AbandonedError, Appender, BadRows
+from carts_consumer.rows import RowType
+from dataplatform import clients
+from dataplatform.clock import SystemClock
+from dataplatform.schemas import CART_EVENTS
+from dataplatform.settings import EmulatorSettings
+
+_ANSWER: Any = types.AppendRowsResponse.pb()
+
+
+@dataclass
+class WriteApi:
+    """Keeps rows by offset as BigQuery does; `plan` says what to do with the next requests."""
+
+    rows: list[bytes] = field(default_factory=list)
+    plan: list[str] = field(default_factory=list)
+    connections: int = 0
+    bad: frozenset[bytes] = frozenset()
+
+    async def append(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        self.connections += 1
+        async for request in requests:
+            step = self.plan.pop(0) if self.plan else "answer"
+            if step == "drop before":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")
+            if step == "hang":
+                await asyncio.sleep(3600)
+            answer = self._take(request)
+            if step == "drop after":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")
+            if step == "deny":
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
+            yield answer
+
+    def _take(self, request: Any) -> Any:
+        answer = _ANSWER()
+        given, offset = list(request.proto_rows.rows.serialized_rows), request.offset.value
+        refused = [i for i, row in enumerate(given) if row in self.bad]
+        if offset < len(self.rows):
+            answer.error.code = 6
+        elif offset > len(self.rows):
+            answer.error.code = 11
+        elif refused:
+            answer.error.code = 3
+            for i in refused:
+                answer.row_errors.add(index=i, message=f"bad {given[i].decode()}")
+        else:
+            self.rows += given
+            answer.append_result.offset.value = offset
+        return answer
+
+
+@dataclass
+class Reasons:
+    """Listens to the appender."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def trouble(self, reason: str) -> None:
+        self.heard.append(reason)
+
+    def recovered(self) -> None:
+        self.heard.append("recovered")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[tuple[WriteApi, Appender, Reasons]]:
+    write = WriteApi()
+    stream: Any = types.WriteStream.pb()
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
+
+    async def create(request: Any, _: Any) -> Any:
+        return stream(name=f"{request.parent}/streams/s")
+
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(
+                "google.cloud.bigquery.storage.v1.BigQueryWrite",
+                {
+                    "CreateWriteStream": grpc.unary_unary_rpc_method_handler(
+                        create, types.CreateWriteStreamRequest.pb().FromString, stream.SerializeToString
+                    ),
+                    "AppendRows": grpc.stream_stream_rpc_method_handler(
+                        write.append, types.AppendRowsRequest.pb().FromString, _ANSWER.SerializeToString
+                    ),
+                },
+            ),
+        )
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    client = clients.write_client(EmulatorSettings(bigquery_storage_emulator_host=f"127.0.0.1:{port}"))
+    reasons = Reasons()
+    appender = Appender(client, "p.d.t", RowType(CART_EVENTS), SystemClock(), reasons, timeout_seconds=0.5)
+    await appender.open()
+    yield write, appender, reasons
+    await client.transport.close()
+    await server.stop(None)
+
+
+def _always() -> bool:
+    return True
+
+
+async def _append(appender: Appender, *batches: list[bytes], may_send: Callable[[], bool] = _always) -> list[BadRows]:
+    running = asyncio.ensure_future(appender.run())
+    answers = asyncio.gather(*(appender.submit(batch, may_send) for batch in batches))
+    done, _ = await asyncio.wait({running, answers}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()
+    if answers not in done:
+        answers.cancel()
+        await asyncio.wait({answers})
+    if running in done:
+        running.result()
+    await asyncio.wait({running})
+    return answers.result()
+
+
+async def test_rows_arrive_in_the_order_submitted(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, reasons = api
+    assert await _append(appender, [b"a", b"b"], [], [b"c"]) == [{}, {}, {}]
+    assert write.rows == [b"a", b"b", b"c"]
+    assert set(reasons.heard) == {"recovered"}
+
+
+@pytest.mark.parametrize("step", ["drop before", "drop after", "hang"])
+async def test_trouble_with_the_connection_neither_loses_nor_doubles(
+    api: tuple[WriteApi, Appender, Reasons], step: str
+) -> None:
+    write, appender, reasons = api
+    write.plan = ["answer", step]
+    assert await _append(appender, [b"a"], [b"b"], [b"c"]) == [{}, {}, {}]
+    assert write.rows == [b"a", b"b", b"c"]
+    assert write.connections == 2
+    assert [reason for reason in reasons.heard if reason != "recovered"]
+
+
+async def test_bad_rows_are_split_off_and_only_those(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    write.bad = frozenset({b"x", b"y"})
+    answers = await _append(appender, [b"a", b"x", b"b"], [b"y"], [b"c", b"d"])
+    assert answers == [{1: "bad x"}, {0: "bad y"}, {}]
+    assert write.rows == [b"a", b"b", b"c", b"d"]
+
+
+async def test_rows_too_many_for_one_request_are_cut(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    rows = [bytes([i]) * 700_000 for i in range(20)]
+    assert await _append(appender, rows) == [{}]
+    assert write.rows == rows
+
+
+async def test_rows_whose_lease_is_gone_are_not_sent(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    with pytest.raises(AbandonedError):
+        await _append(appender, [b"a"], may_send=lambda: False)
+    assert write.rows == []
+
+
+async def test_a_refusal_that_no_retry_mends_ends_the_run(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    write.plan = ["deny"]
+    with pytest.raises(Exception, match="not yours"):
+        await _append(appender, [b"a"])
