@@ -114,9 +114,10 @@ def _always() -> bool:
 
 
 async def _append(appender: Appender, *batches: list[bytes], may_send: Callable[[], bool] = _always) -> list[BadRows]:
-    running = asyncio.ensure_future(appender.run())
-    answers = asyncio.gather(*(appender.submit(batch, may_send) for batch in batches))
-    done, _ = await asyncio.wait({running, answers}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    running: asyncio.Future[Any] = asyncio.ensure_future(appender.run())
+    answers: asyncio.Future[list[BadRows]] = asyncio.gather(*(appender.submit(batch, may_send) for batch in batches))
+    both: set[asyncio.Future[Any]] = {running, answers}
+    done, _ = await asyncio.wait(both, timeout=20, return_when=asyncio.FIRST_COMPLETED)
     running.cancel()
     if answers not in done:
         answers.cancel()
