@@ -20,13 +20,13 @@ Check = Callable[[PurePosixPath, str], Iterator[str]]
 
 #: Hosts that serve packages, in two halves so that this file does not name one itself.
 _INDEX_HOSTS = tuple(
-    f"{name}.{domain}"
-    for name, domain in (
+    ".".join(parts)
+    for parts in (
         ("pypi", "org"),
         ("pythonhosted", "org"),
-        ("registry.npmjs", "org"),
-        ("proxy.golang", "org"),
-        ("deb.debian", "org"),
+        ("registry", "npmjs", "org"),
+        ("proxy", "golang", "org"),
+        ("deb", "debian", "org"),
     )
 )
 _INDEX_OPTION = re.compile(r"--(?:extra-)?index-url\b|--find-links\b|--trusted-host\b")

@@ -19,7 +19,7 @@ def test_the_repository_keeps_to_all_of_it() -> None:
     ("check", "path", "text"),
     [
         (check_tree.no_index_host, "README.md", "pip install -i https://" + "pypi" + ".org/simple x"),
-        (check_tree.no_index_host, "package-lock.json", '"https://registry' + '.npmjs.org/x"'),
+        (check_tree.no_index_host, "package-lock.json", '"https://registry' + ".npm" + 'js.org/x"'),
         (check_tree.no_index_host, "requirements/dev.txt", "--extra-" + "index-url file:///simple"),
         (check_tree.no_index_host, "requirements/dev.txt", "--find" + "-links wheels"),
         (check_tree.no_machine_path, "docs/a.md", "see /ro" + "ot/x"),
