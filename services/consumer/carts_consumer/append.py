@@ -91,13 +91,16 @@ class Appender:
         self._submitted = asyncio.Event()
 
     async def open(self) -> None:
-        """Create a stream and forget what was submitted to the last one. BigQuery limits how many are made."""
+        """Create a stream; what was submitted meanwhile goes to it. BigQuery limits how many are made."""
         stream = types.WriteStream(type_=types.WriteStream.Type.COMMITTED)
         created = await self._client.create_write_stream(
             parent=self._parent, write_stream=stream, retry=None, timeout=self._timeout
         )
         self._stream = created.name
         self._confirmed = 0
+
+    def forget(self) -> None:
+        """Drop what was submitted and not answered; whoever waits for it must be cancelled by the caller."""
         self._queue.clear()
 
     def submit(self, rows: Sequence[bytes], may_send: Callable[[], bool]) -> Awaitable[BadRows]:

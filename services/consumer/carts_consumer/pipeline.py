@@ -320,9 +320,11 @@ class Pipeline:
         tasks = dict(self._in_flight)
         for task in tasks:
             task.cancel()
+        # Before anything is awaited: batches that are dispatched from here on are not among those dropped.
+        self._parts.appender.forget()
+        self._window.clear()
         if tasks:
             await asyncio.wait(tasks)
-        self._window.clear()
         chunks = [chunk for batch in tasks.values() for chunk in batch.chunks if not chunk.settled]
         for chunk in chunks:
             self._settle(chunk)

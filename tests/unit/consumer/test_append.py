@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,8 @@ class WriteApi:
             step = self.plan.pop(0) if self.plan else "answer"
             if step == "drop before":
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")
+            if step == "lose":
+                continue  # the next request finds a gap: OUT_OF_RANGE
             if step == "hang":
                 await asyncio.sleep(3600)
             answer = self._take(request)
@@ -121,7 +124,8 @@ async def _append(appender: Appender, *batches: list[bytes], may_send: Callable[
     running.cancel()
     if answers not in done:
         answers.cancel()
-        await asyncio.wait({answers})
+        with suppress(asyncio.CancelledError):
+            await answers
     if running in done:
         running.result()
     await asyncio.wait({running})
@@ -135,7 +139,7 @@ async def test_rows_arrive_in_the_order_submitted(api: tuple[WriteApi, Appender,
     assert set(reasons.heard) == {"recovered"}
 
 
-@pytest.mark.parametrize("step", ["drop before", "drop after", "hang"])
+@pytest.mark.parametrize("step", ["drop before", "drop after", "lose", "hang"])
 async def test_trouble_with_the_connection_neither_loses_nor_doubles(
     api: tuple[WriteApi, Appender, Reasons], step: str
 ) -> None:
@@ -174,3 +178,23 @@ async def test_a_refusal_that_no_retry_mends_ends_the_run(api: tuple[WriteApi, A
     write.plan = ["deny"]
     with pytest.raises(Exception, match="not yours"):
         await _append(appender, [b"a"])
+
+
+async def test_rows_submitted_while_the_stream_is_being_opened_are_appended(
+    api: tuple[WriteApi, Appender, Reasons],
+) -> None:
+    write, appender, _ = api
+    early = asyncio.ensure_future(appender.submit([b"a"], _always))
+    await appender.open()
+    assert await _append(appender, [b"b"]) == [{}]
+    assert early.done()
+    assert write.rows == [b"a", b"b"]
+
+
+async def test_forgotten_rows_are_not_appended(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    dropped = asyncio.ensure_future(appender.submit([b"a"], _always))
+    appender.forget()
+    assert await _append(appender, [b"b"]) == [{}]
+    dropped.cancel()
+    assert write.rows == [b"b"]
