@@ -19,6 +19,7 @@ from carts_consumer.circuit import Circuit
 from carts_consumer.decode import Invalid, decode, microseconds, publish_microseconds
 from carts_consumer.guard import RedeliveryGuard
 from carts_consumer.leases import LeaseBook
+from carts_consumer.pull import UNREAD_SHARE
 from carts_consumer.quarantine import Quarantine
 from carts_consumer.settings import ConsumerSettings
 from carts_consumer.steadfast import Steadfast
@@ -99,7 +100,8 @@ class Pipeline:
         Returns when there is room for more: a caller that waits here does not read, and that is the backpressure.
         """
         now = self._clock.monotonic()
-        chunk = Chunk.of(messages, now=now, lease_seconds=self._settings.lease_seconds)
+        lease = self._settings.lease_seconds * (1 - UNREAD_SHARE)  # the messages may have lain unread for the rest
+        chunk = Chunk.of(messages, now=now, lease_seconds=lease)
         decoded = decode(messages, partition_range(self._clock.now()))
         self._metrics.received.inc(len(chunk.ack_ids))
         self.last_received = now

@@ -1,7 +1,8 @@
 """One streaming pull: reads answers, opens the stream again when it ends.
 
 Pub/Sub ends every stream now and then; that is normal. A stream that stays silent is opened again too, because
-streams were seen to stall without an error.
+streams were seen to stall without an error. A stream that was not read for a while is dropped with what lies unread in
+it: the leases of those messages run since they were sent, and others may have been given them meanwhile.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from dataplatform.retry import RetryPolicy, Verdict, classify, describe
 
 _SILENT_SECONDS = 300.0
 _TICK_SECONDS = 1.0
+#: Share of the lease that messages may lie unread; the pipeline counts the rest from when they are read.
+UNREAD_SHARE = 0.25
 
 
 class Listener(Protocol):
@@ -50,6 +53,7 @@ class PullStream:
     ) -> None:
         """`client` is a `SubscriberAsyncClient`; Pub/Sub sends no more than the bounds before acknowledgements."""
         self._client = client
+        self._unread_seconds = lease_seconds * UNREAD_SHARE
         self._first = types.StreamingPullRequest(
             subscription=subscription,
             stream_ack_deadline_seconds=lease_seconds,
@@ -71,8 +75,7 @@ class PullStream:
         while True:
             opened = self._clock.monotonic()
             try:
-                await self._stream()
-                reason = "the stream was silent"
+                reason = await self._stream()
             except Exception as error:
                 if classify(error) is not Verdict.TRANSIENT:
                     raise
@@ -85,25 +88,29 @@ class PullStream:
         yield self._first
         await asyncio.Event().wait()  # the stream lives as long as its request side is open
 
-    async def _stream(self) -> None:
+    async def _stream(self) -> str:
+        """Read one stream to its end and return why it ended."""
         call = await self._client.streaming_pull(requests=self._requests(), retry=None, timeout=None)
         try:
-            silent = 0.0
-            while silent < _SILENT_SECONDS:
+            read_at = self._clock.monotonic()
+            while True:
                 reading = asyncio.ensure_future(call.read())
                 try:
-                    silent = 0.0
-                    while not (await asyncio.wait({reading}, timeout=_TICK_SECONDS))[0] and silent < _SILENT_SECONDS:
-                        silent += _TICK_SECONDS
+                    began = self._clock.monotonic()
+                    while not reading.done():
+                        await asyncio.wait({reading}, timeout=_TICK_SECONDS)
+                        now = self._clock.monotonic()
+                        if now - read_at > self._unread_seconds:
+                            return f"it was not read for {now - read_at:.0f} s"
+                        read_at = now
+                        if now - began > _SILENT_SECONDS:
+                            return "it was silent"
                         self._listener.stream_alive()
-                    if not reading.done():
-                        return
                     response = reading.result()
                 finally:
                     reading.cancel()
                 if not isinstance(response, types.StreamingPullResponse):
-                    return
-                self._listener.stream_alive()
+                    return "it was closed"
                 messages = types.StreamingPullResponse.pb(response).received_messages
                 if messages:
                     await self._on_messages(messages)
