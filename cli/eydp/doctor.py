@@ -1,22 +1,24 @@
-"""One line for each dependency: does it answer, may it be used, and if not, what mends it."""
+"""One line for each dependency: does it answer, may it be used, is it as it should be, and if not, what mends it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import aiohttp
 from google.api_core import exceptions as google
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
-from dataplatform import clients
-from dataplatform.clock import SystemClock
+from dataplatform import settings
 from dataplatform.errors import PlatformError
-from dataplatform.retry import Retrier, RetryPolicy, describe
+from dataplatform.retry import describe
 from dataplatform.schemas import RAW_TABLES
-from dataplatform.source import SourceClient
-from eydp.environment import Context
+from eydp.environment import Context, every_section
+from eydp.probes import LackingError, Probes
+from eydp.provision.messaging import dead_letter_topic
 
-_TIMEOUT_SECONDS = 5.0
+#: A whole check, however it hangs.
+_CHECK_SECONDS = 12.0
+_DATA_EDITOR = "roles/bigquery.dataEditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,58 +34,80 @@ class Finding:
         return not self.mend
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`look` raises what is wrong; `role` is what an account needs to pass."""
+
+    what: str
+    look: Callable[[], Awaitable[None]]
+    role: str = ""
+
+
 async def examine(context: Context) -> list[Finding]:
-    """Check every dependency, side by side, each with a short deadline."""
-    platform = context.platform
-    bigquery = clients.bigquery_client(platform, context.emulators)
-    storage = clients.storage_client(platform, context.emulators)
-    publisher, subscriber = clients.publisher_client(context.emulators), clients.subscriber_client(context.emulators)
-
-    def blocking(call: Callable[..., Any], *args: Any) -> Callable[[], Awaitable[Any]]:
-        return lambda: asyncio.to_thread(call, *args, timeout=_TIMEOUT_SECONDS, retry=None)
-
-    checks: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
-        (f"source {context.source.url}", lambda: _source(context)),
-        (f"bucket {platform.bucket_name}", blocking(storage.get_bucket, platform.bucket_name)),
-        *(
-            (f"dataset {name}", blocking(bigquery.get_dataset, f"{platform.project}.{name}"))
-            for name in (platform.dataset_raw, platform.dataset_analytics)
-        ),
-        *(
-            (f"table {platform.raw_table(table.name)}", blocking(bigquery.get_table, platform.raw_table(table.name)))
-            for table in RAW_TABLES
-        ),
-        (
-            f"topic {platform.topic_path}",
-            lambda: publisher.get_topic(topic=platform.topic_path, retry=None, timeout=_TIMEOUT_SECONDS),
-        ),
-        (
-            f"subscription {platform.subscription_path}",
-            lambda: subscriber.get_subscription(
-                subscription=platform.subscription_path, retry=None, timeout=_TIMEOUT_SECONDS
-            ),
-        ),
-    ]
-    return list(await asyncio.gather(*(_check(what, look) for what, look in checks)))
-
-
-async def _source(context: Context) -> None:
-    retrier = Retrier(RetryPolicy(deadline_seconds=_TIMEOUT_SECONDS), SystemClock())
-    async with aiohttp.ClientSession() as session:
-        await SourceClient(session, context.source, retrier).get_list("/products?limit=1")
-
-
-async def _check(what: str, look: Callable[[], Awaitable[Any]]) -> Finding:
+    """Check the settings of all programs and every dependency, side by side, each with a short deadline."""
+    findings = list(_settings())
+    if not all(finding.ok for finding in findings):
+        return findings
+    probes = Probes(context)
     try:
-        await look()
-    except google.NotFound:
-        return Finding(what, "does not exist; `eydp provision` creates it")
-    except (google.Forbidden, google.Unauthorized) as error:
-        return Finding(what, f"may not be used; grant this account the role that docs/iam.md names ({describe(error)})")
-    except PlatformError as error:
-        return Finding(what, str(error))
+        return [*findings, *await asyncio.gather(*(run_check(check) for check in _checks(context, probes)))]
+    finally:
+        await probes.close()
+
+
+async def run_check(check: Check) -> Finding:
+    """Run one check; whatever goes wrong becomes its finding."""
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check.look()
     except Exception as error:  # noqa: BLE001 - whatever it is becomes a line of the report
-        return Finding(
-            what, f"does not answer ({describe(error)}); is the stack up (`eydp status`) or the network open?"
-        )
-    return Finding(what)
+        return Finding(check.what, _mend(error, check.role))
+    return Finding(check.what)
+
+
+def _mend(error: Exception, role: str) -> str:
+    match error:
+        case google.NotFound():
+            mend = "does not exist: run `eydp provision`"
+        case google.Forbidden() | google.Unauthorized():
+            mend = f"may not be used by this account: grant it {role} ({describe(error)})"
+        case LackingError():
+            mend = f"{error}: grant it {role}"
+        case DefaultCredentialsError() | RefreshError():
+            mend = "no valid credentials: log in with `gcloud auth application-default login`"
+        case PlatformError():
+            mend = str(error)
+        case TimeoutError():
+            mend = f"did not answer within {_CHECK_SECONDS:g} s"
+        case _:
+            mend = f"does not answer: is the stack up (`eydp status`), or the network closed? ({describe(error)})"
+    return mend
+
+
+def _settings() -> Iterator[Finding]:
+    for section in every_section():
+        what = f"settings: {section.title}"
+        try:
+            settings.load(section)
+        except PlatformError as error:
+            yield Finding(what, str(error))
+        else:
+            yield Finding(what)
+
+
+def _checks(context: Context, probes: Probes) -> Iterator[Check]:
+    platform = context.platform
+    yield Check(f"source {context.source.url}", probes.source)
+    yield Check(f"bucket {platform.bucket_name}", probes.bucket, "roles/storage.objectUser and storage.buckets.get")
+    for dataset in (platform.dataset_raw, platform.dataset_analytics):
+        name = f"{platform.project}.{dataset}"
+        yield Check(f"dataset {name}", partial(probes.dataset, name), _DATA_EDITOR)
+    for table in RAW_TABLES:
+        yield Check(f"table {platform.raw_table(table.name)}", partial(probes.table, table), _DATA_EDITOR)
+    yield Check("BigQuery jobs", probes.jobs, "roles/bigquery.jobUser")
+    yield Check("BigQuery Storage Write API", probes.write_api, _DATA_EDITOR)
+    for topic in (platform.topic_path, dead_letter_topic(platform)):
+        yield Check(f"topic {topic}", partial(probes.topic, topic), "roles/pubsub.publisher and roles/pubsub.viewer")
+    for wanted in probes.subscriptions():
+        role = "roles/pubsub.subscriber and roles/pubsub.viewer"
+        yield Check(f"subscription {wanted.name}", partial(probes.subscription, wanted), role)

@@ -2,13 +2,20 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from dotenv import dotenv_values
 
 from dataplatform import settings
 from dataplatform.errors import ConfigurationError
 
 DATA_DIR = Path(".local")
+
+_PROJECT = "EYDP_PROJECT"
+#: Set by a person, it is meant: the stack with another shop.
+_KEPT = ("EYDP_SOURCE_URL",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,34 +27,57 @@ class Context:
     source: settings.SourceSettings
 
 
-def use_stack() -> bool:
-    """Put the running stack's variables into this process's environment, unless a project is set already.
-
-    Return whether the stack is used.
-    """
-    from localcloud.state import read_state
-
-    if os.environ.get("EYDP_PROJECT"):
-        return False
-    state = read_state(DATA_DIR)
-    if state is None:
-        return False
-    os.environ.update(state.environment)
-    return True
-
-
 def context() -> Context:
-    """Return the settings of this command.
+    """Return the settings of this command; say so in one line on stderr when they are those of the stack.
 
     Raises:
         ConfigurationError: no project is set and no stack is up, or a setting is wrong.
     """
-    used = use_stack()
-    if not used and not os.environ.get("EYDP_PROJECT") and not Path(settings.ENV_FILE).exists():
+    if not project_is_set():
+        use_stack()
+        _say_so()
+    return load()
+
+
+def project_is_set() -> bool:
+    """Return whether the environment or `.env` names a project."""
+    return bool(os.environ.get(_PROJECT) or dotenv_values(settings.ENV_FILE).get(_PROJECT))
+
+
+def use_stack() -> None:
+    """Put the running stack's variables into this process's environment.
+
+    Raises:
+        ConfigurationError: no stack is up in this folder.
+    """
+    from localcloud.state import read_state
+
+    state = read_state(DATA_DIR)
+    if state is None:
         raise ConfigurationError(
             "no stack is up in this folder and EYDP_PROJECT is not set: start the stack with `eydp up`, or set "
             "EYDP_PROJECT to your Google Cloud project"
         )
+    os.environ.update(merged(os.environ, state.environment))
+
+
+def merged(given: Mapping[str, str], stack: Mapping[str, str]) -> dict[str, str]:
+    """Return the stack's variables, but for those that a person set on purpose."""
+    return {name: value for name, value in stack.items() if name not in _KEPT or not given.get(name)}
+
+
+def _say_so() -> None:
+    from eydp.tables import notes
+
+    notes.print(f"using the stack that is up in {DATA_DIR}", style="dim")
+
+
+def load() -> Context:
+    """Read the settings of all programs, so that one that is unknown or wrong is found before anything is done.
+
+    Raises:
+        ConfigurationError: a setting is unknown, missing or wrong.
+    """
     settings.refuse_unknown(*every_section())
     return Context(
         settings.load(settings.PlatformSettings),

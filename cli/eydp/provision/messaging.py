@@ -1,15 +1,17 @@
 """Topics and subscriptions, dead letters included."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import Conflict, NotFound
 from google.pubsub_v1 import types
 
+from dataplatform.errors import ConfigurationError
 from dataplatform.settings import PlatformSettings
-from eydp.provision.plan import Step
-from eydp.provision.warehouse import LABELS
+from eydp.provision.calls import Calls
+from eydp.provision.plan import LABELS, Step, missing_labels
 
 #: Above what a rolling restart costs a message; a message that can't be processed is quarantined, not retried.
 MAX_DELIVERY_ATTEMPTS = 10
@@ -18,66 +20,122 @@ ACK_DEADLINE_SECONDS = 60
 MIN_BACKOFF = timedelta(seconds=1)
 MAX_BACKOFF = timedelta(seconds=60)
 
+_UPDATED = (
+    "ack_deadline_seconds",
+    "dead_letter_policy",
+    "expiration_policy",
+    "message_retention_duration",
+    "retry_policy",
+)
+
 
 async def provision_messaging(
-    publisher: Any, subscriber: Any, platform: PlatformSettings, *, dry_run: bool
+    publisher: Any, subscriber: Any, platform: PlatformSettings, calls: Calls, *, ordering: bool, dry_run: bool
 ) -> AsyncIterator[Step]:
     """Create what is missing and set what differs; yield a step for each resource."""
-    timeout = platform.request_timeout_seconds
-    dead_letters = f"projects/{platform.project}/topics/{platform.dead_letter_topic}"
-    for topic in (dead_letters, platform.topic_path):
-        try:
-            await publisher.get_topic(topic=topic, retry=None, timeout=timeout)
-        except NotFound:
-            if not dry_run:
-                await publisher.create_topic(
-                    request=types.Topic(name=topic, labels=LABELS), retry=None, timeout=timeout
-                )
-            yield Step("create", f"topic {topic}")
-        else:
-            yield Step("unchanged", f"topic {topic}")
-    for wanted in (
-        _subscription(
-            f"projects/{platform.project}/subscriptions/{platform.dead_letter_subscription}", dead_letters, None
+    for topic in (dead_letter_topic(platform), platform.topic_path):
+        yield await _topic(publisher, topic, calls, dry_run=dry_run)
+    for wanted in wanted_subscriptions(platform, ordering=ordering):
+        yield await _subscription(subscriber, wanted, calls, dry_run=dry_run)
+
+
+def dead_letter_topic(platform: PlatformSettings) -> str:
+    """Return the full name of the topic of dead letters."""
+    return f"projects/{platform.project}/topics/{platform.dead_letter_topic}"
+
+
+def wanted_subscriptions(platform: PlatformSettings, *, ordering: bool) -> tuple[types.Subscription, ...]:
+    """Return the two subscriptions as they should be: that of the dead letters, and the consumers'."""
+    alike: dict[str, Any] = {
+        "ack_deadline_seconds": ACK_DEADLINE_SECONDS,
+        "message_retention_duration": RETENTION,
+        "retry_policy": types.RetryPolicy(minimum_backoff=MIN_BACKOFF, maximum_backoff=MAX_BACKOFF),
+        "expiration_policy": types.ExpirationPolicy(),  # an empty one: it never expires
+        "labels": LABELS,
+    }
+    dead_letters = types.Subscription(
+        name=f"projects/{platform.project}/subscriptions/{platform.dead_letter_subscription}",
+        topic=dead_letter_topic(platform),
+        **alike,
+    )
+    events = types.Subscription(
+        name=platform.subscription_path,
+        topic=platform.topic_path,
+        enable_message_ordering=ordering,
+        dead_letter_policy=types.DeadLetterPolicy(
+            dead_letter_topic=dead_letter_topic(platform), max_delivery_attempts=MAX_DELIVERY_ATTEMPTS
         ),
-        _subscription(platform.subscription_path, platform.topic_path, dead_letters),
+        **alike,
+    )
+    return dead_letters, events
+
+
+def differing(found: types.Subscription, wanted: types.Subscription) -> list[str]:
+    """Return the fields of a subscription to set.
+
+    Raises:
+        ConfigurationError: something differs that Pub/Sub can't change.
+    """
+    for sentence, is_so in (
+        (f"is on {found.topic} but should be on {wanted.topic}", found.topic != wanted.topic),
+        (
+            f"has message ordering {_on(found)} but EYDP_POLLER_ORDERING_KEYS wants it {_on(wanted)}",
+            found.enable_message_ordering != wanted.enable_message_ordering,
+        ),
+        (f"lets only {found.filter!r} pass", bool(found.filter)),
     ):
-        yield await _ensure(subscriber, wanted, timeout, dry_run=dry_run)
+        if is_so:
+            raise ConfigurationError(
+                f"subscription {found.name} {sentence}, and Pub/Sub can't change that: when it is empty delete it and "
+                "provision again, or choose another name"
+            )
+    there, here = types.Subscription.pb(found), types.Subscription.pb(wanted)
+    fields = [field for field in _UPDATED if getattr(there, field) != getattr(here, field)]
+    if found.push_config.push_endpoint:
+        fields.append("push_config")
+    return [*fields, *(["labels"] if missing_labels(found.labels, wanted.labels) else [])]
 
 
-async def _ensure(subscriber: Any, wanted: types.Subscription, timeout_seconds: float, *, dry_run: bool) -> Step:
-    name = f"subscription {wanted.name}"
+def _on(subscription: types.Subscription) -> str:
+    return "on" if subscription.enable_message_ordering else "off"
+
+
+async def _topic(publisher: Any, name: str, calls: Calls, *, dry_run: bool) -> Step:
+    resource = f"topic {name}"
     try:
-        found = await subscriber.get_subscription(subscription=wanted.name, retry=None, timeout=timeout_seconds)
+        found = await calls.awaiting(f"reading {resource}", publisher.get_topic, topic=name)
     except NotFound:
         if not dry_run:
-            await subscriber.create_subscription(request=wanted, retry=None, timeout=timeout_seconds)
-        detail = f"dead letters after {MAX_DELIVERY_ATTEMPTS} tries" if wanted.dead_letter_policy else ""
-        return Step("create", name, detail)
-    differing = [field for field in _COMPARED if getattr(found, field) != getattr(wanted, field)]
-    if not differing:
-        return Step("unchanged", name)
+            with suppress(Conflict):  # somebody else provisions at the same time
+                request = types.Topic(name=name, labels=LABELS)
+                await calls.awaiting(f"creating {resource}", publisher.create_topic, request=request)
+        return Step("create", resource)
+    labels = missing_labels(found.labels, LABELS)
+    if not labels:
+        return Step("unchanged", resource)
     if not dry_run:
-        request = types.UpdateSubscriptionRequest(subscription=wanted, update_mask={"paths": differing})
-        await subscriber.update_subscription(request=request, retry=None, timeout=timeout_seconds)
-    return Step("update", name, ", ".join(differing))
+        topic = types.Topic(name=name, labels=labels)
+        request = types.UpdateTopicRequest(topic=topic, update_mask={"paths": ["labels"]})
+        await calls.awaiting(f"updating {resource}", publisher.update_topic, request=request)
+    return Step("update", resource, "labels")
 
 
-_COMPARED = ("ack_deadline_seconds", "dead_letter_policy", "retry_policy", "message_retention_duration")
-
-
-def _subscription(name: str, topic: str, dead_letters: str | None) -> types.Subscription:
-    subscription = types.Subscription(
-        name=name,
-        topic=topic,
-        ack_deadline_seconds=ACK_DEADLINE_SECONDS,
-        message_retention_duration=RETENTION,
-        retry_policy=types.RetryPolicy(minimum_backoff=MIN_BACKOFF, maximum_backoff=MAX_BACKOFF),
-        expiration_policy=types.ExpirationPolicy(),
-        labels=LABELS,
-    )
-    if dead_letters is not None:
-        subscription.dead_letter_policy = types.DeadLetterPolicy(
-            dead_letter_topic=dead_letters, max_delivery_attempts=MAX_DELIVERY_ATTEMPTS
-        )
-    return subscription
+async def _subscription(subscriber: Any, wanted: types.Subscription, calls: Calls, *, dry_run: bool) -> Step:
+    resource = f"subscription {wanted.name}"
+    try:
+        found = await calls.awaiting(f"reading {resource}", subscriber.get_subscription, subscription=wanted.name)
+    except NotFound:
+        if not dry_run:
+            with suppress(Conflict):
+                await calls.awaiting(f"creating {resource}", subscriber.create_subscription, request=wanted)
+        detail = f"dead letters after {MAX_DELIVERY_ATTEMPTS} tries" if "dead_letter_policy" in wanted else ""
+        return Step("create", resource, detail)
+    fields = differing(found, wanted)
+    if not fields:
+        return Step("unchanged", resource)
+    if not dry_run:
+        sent = types.Subscription(wanted)
+        sent.labels = missing_labels(found.labels, wanted.labels) or dict(found.labels)
+        request = types.UpdateSubscriptionRequest(subscription=sent, update_mask={"paths": fields})
+        await calls.awaiting(f"updating {resource}", subscriber.update_subscription, request=request)
+    return Step("update", resource, ", ".join(fields))

@@ -1,26 +1,50 @@
 """The bucket of the raw zone."""
 
+from contextlib import suppress
 from typing import Any
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import Conflict, NotFound
 
+from dataplatform.errors import ConfigurationError
 from dataplatform.settings import PlatformSettings
-from eydp.provision.plan import Step
-from eydp.provision.warehouse import LABELS
+from eydp.provision.calls import Calls
+from eydp.provision.plan import LABELS, Step, missing_labels, refuse_other_location
 
 
-def provision_bucket(client: Any, platform: PlatformSettings, *, dry_run: bool) -> Step:
-    """Create the bucket when it is missing: uniform access, no public access."""
+async def provision_bucket(
+    client: Any, platform: PlatformSettings, calls: Calls, *, emulated: bool, dry_run: bool
+) -> Step:
+    """Create the bucket when it is missing: uniform access, no public access.
+
+    Of a bucket that is there only the labels are set. The emulator keeps neither labels nor location, so with it they
+    are not compared.
+
+    Raises:
+        ConfigurationError: it is in another location, or its name is none.
+    """
     name = platform.bucket_name
-    timeout = platform.request_timeout_seconds
+    resource = f"bucket {name}"
     try:
-        client.get_bucket(name, timeout=timeout, retry=None)
+        wanted = client.bucket(name)
+    except ValueError as error:
+        raise ConfigurationError(f"EYDP_BUCKET is {name!r}, which is no name for a bucket: {error}") from error
+    try:
+        found = await calls.blocking(f"reading {resource}", client.get_bucket, name)
     except NotFound:
         if not dry_run:
-            bucket = client.bucket(name)
-            bucket.labels = LABELS
-            bucket.iam_configuration.uniform_bucket_level_access_enabled = True
-            bucket.iam_configuration.public_access_prevention = "enforced"
-            client.create_bucket(bucket, location=platform.location, timeout=timeout, retry=None)
-        return Step("create", f"bucket {name}", platform.location)
-    return Step("unchanged", f"bucket {name}")
+            wanted.labels = LABELS
+            wanted.iam_configuration.uniform_bucket_level_access_enabled = True
+            wanted.iam_configuration.public_access_prevention = "enforced"
+            with suppress(Conflict):  # somebody else provisions at the same time
+                await calls.blocking(f"creating {resource}", client.create_bucket, wanted, location=platform.location)
+        return Step("create", resource, platform.location)
+    if emulated:
+        return Step("unchanged", resource)
+    refuse_other_location(resource, found.location, platform.location)
+    labels = missing_labels(found.labels, LABELS)
+    if not labels:
+        return Step("unchanged", resource)
+    if not dry_run:
+        found.labels = labels
+        await calls.blocking(f"updating {resource}", found.patch)
+    return Step("update", resource, "labels")

@@ -1,84 +1,76 @@
 """Datasets and tables."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 from google.api_core.exceptions import Conflict, NotFound
 
-from dataplatform.schemas import RAW_TABLES, Table, api_fields
+from dataplatform.schemas import RAW_TABLES, Table
 from dataplatform.settings import PlatformSettings
-from eydp.provision.plan import Step, columns_to_add, partitioning_agrees
+from eydp.provision.calls import Calls
+from eydp.provision.plan import LABELS, Step, missing_labels, plan_table, refuse_other_location, table_resource
 
-LABELS = {"managed-by": "ey-data-platform"}
+#: Names of a table's parts: in the REST API, and as properties of the client's table.
+_PROPERTIES = {
+    "schema": "schema",
+    "description": "description",
+    "clustering": "clustering_fields",
+    "labels": "labels",
+}
 
 
-def provision_warehouse(client: Any, platform: PlatformSettings, *, dry_run: bool) -> Iterator[Step]:
-    """Create or extend what is missing; yield a step for each resource."""
+async def provision_warehouse(
+    client: Any, platform: PlatformSettings, calls: Calls, *, dry_run: bool
+) -> AsyncIterator[Step]:
+    """Create what is missing, extend and describe what is there; yield a step for each resource."""
     for dataset in (platform.dataset_raw, platform.dataset_analytics):
-        yield _dataset(client, platform, dataset, dry_run=dry_run)
+        yield await _dataset(client, platform, dataset, calls, dry_run=dry_run)
     for table in RAW_TABLES:
-        yield from _table(client, platform, table, dry_run=dry_run)
+        for step in await _table(client, platform.raw_table(table.name), table, calls, dry_run=dry_run):
+            yield step
 
 
-def _dataset(client: Any, platform: PlatformSettings, name: str, *, dry_run: bool) -> Step:
+async def _dataset(client: Any, platform: PlatformSettings, dataset: str, calls: Calls, *, dry_run: bool) -> Step:
     from google.cloud import bigquery
 
-    reference = f"{platform.project}.{name}"
+    name = f"{platform.project}.{dataset}"
+    resource = f"dataset {name}"
     try:
-        client.get_dataset(reference, timeout=platform.request_timeout_seconds, retry=None)
+        found = await calls.blocking(f"reading {resource}", client.get_dataset, name)
     except NotFound:
         if not dry_run:
-            dataset = bigquery.Dataset(reference)
-            dataset.location = platform.location
-            dataset.labels = LABELS
-            client.create_dataset(dataset, exists_ok=True, timeout=platform.request_timeout_seconds, retry=None)
-        return Step("create", f"dataset {reference}", platform.location)
-    return Step("unchanged", f"dataset {reference}")
-
-
-def _table(client: Any, platform: PlatformSettings, table: Table, *, dry_run: bool) -> Iterator[Step]:
-    reference = platform.raw_table(table.name)
-    timeout = platform.request_timeout_seconds
-    try:
-        found = client.get_table(reference, timeout=timeout, retry=None)
-    except NotFound:
-        if not dry_run:
-            with suppress(Conflict):  # somebody else provisions at the same time; the next run compares
-                client.create_table(_wanted(platform, table), timeout=timeout, retry=None)
-        yield Step("create", f"table {reference}", f"{len(table.columns)} columns")
-        return
-    partition = found.time_partitioning.field if found.time_partitioning else None
-    partitioning_agrees(table, reference, partition)
-    missing = columns_to_add(table, reference, [field.to_api_repr() for field in found.schema])
-    if not missing:
-        yield Step("unchanged", f"table {reference}")
-        return
+            wanted = bigquery.Dataset(name)
+            wanted.location = platform.location
+            wanted.labels = LABELS
+            await calls.blocking(f"creating {resource}", client.create_dataset, wanted, exists_ok=True)
+        return Step("create", resource, platform.location)
+    refuse_other_location(resource, found.location, platform.location)
+    labels = missing_labels(found.labels, LABELS)
+    if not labels:
+        return Step("unchanged", resource)
     if not dry_run:
-        from google.cloud import bigquery
-
-        found.schema = [
-            *found.schema,
-            *(bigquery.SchemaField.from_api_repr(field) for field in api_fields(missing)),
-        ]
-        client.update_table(found, ["schema"], timeout=timeout, retry=None)
-    for column in missing:
-        yield Step("add column", f"table {reference}", f"{column.name} {column.type}")
+        found.labels = labels
+        await calls.blocking(f"updating {resource}", client.update_dataset, found, ["labels"])
+    return Step("update", resource, "labels")
 
 
-def _wanted(platform: PlatformSettings, table: Table) -> Any:
+async def _table(client: Any, name: str, table: Table, calls: Calls, *, dry_run: bool) -> tuple[Step, ...]:
     from google.cloud import bigquery
 
-    wanted = bigquery.Table(
-        platform.raw_table(table.name),
-        schema=[bigquery.SchemaField.from_api_repr(field) for field in api_fields(table.columns)],
-    )
-    wanted.description = table.description
-    wanted.labels = {**LABELS, **(table.labels or {})}
-    if table.partition_by:
-        wanted.time_partitioning = bigquery.TimePartitioning(
-            type_=bigquery.TimePartitioningType.DAY, field=table.partition_by
-        )
-    if table.cluster_by:
-        wanted.clustering_fields = list(table.cluster_by)
-    return wanted
+    resource = f"table {name}"
+    try:
+        found = await calls.blocking(f"reading {resource}", client.get_table, name)
+    except NotFound:
+        if not dry_run:
+            wanted = bigquery.Table.from_api_repr(table_resource(table, name))
+            with suppress(Conflict):  # somebody else provisions at the same time; the next run compares
+                await calls.blocking(f"creating {resource}", client.create_table, wanted)
+        return (Step("create", resource, f"{len(table.columns)} columns"),)
+    there = found.to_api_repr()
+    plan = plan_table(table, name, there)
+    if plan.changes and not dry_run:
+        changed = bigquery.Table.from_api_repr({**there, **plan.changes})
+        properties = [_PROPERTIES[part] for part in plan.changes]
+        await calls.blocking(f"updating {resource}", client.update_table, changed, properties)
+    return plan.steps
