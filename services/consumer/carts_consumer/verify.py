@@ -51,5 +51,5 @@ async def _there(resource: str, permission: str, look: Callable[[], Awaitable[An
         raise ConfigurationError(f"{resource} does not exist: create it with `eydp provision`") from error
     except (google.Forbidden, google.Unauthorized) as error:
         raise ConfigurationError(
-            f"{resource} may not be used: grant {permission} to this program's service account (docs/iam.md)"
+            f"{resource} may not be used: grant {permission} to this program's service account"
         ) from error
