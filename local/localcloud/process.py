@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localcloud import die_with_parent
+from localcloud.state import group_alive
 
 _TAIL_BYTES = 16 * 1024
 _TAIL_LINES = 15
+_GROUP_GONE_SECONDS = 2.0
+_POLL_SECONDS = 0.01
 
 
 class Child:
@@ -65,6 +68,17 @@ class Child:
                 await asyncio.wait_for(self.wait(), timeout_seconds)
         self._signal(signal.SIGKILL)
         await self.wait()
+        await self._group_gone()
+
+    async def _group_gone(self) -> None:
+        """Return when the last process of the group is gone: SIGKILL is sent at once, but takes effect a little later.
+
+        The wait is bounded: a process that hangs in the kernel can't be waited for.
+        """
+        for _ in range(round(_GROUP_GONE_SECONDS / _POLL_SECONDS)):
+            if not group_alive(self.pid):
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
         # The group is gone with its last process.

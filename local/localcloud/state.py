@@ -30,6 +30,10 @@ class StackAlreadyUpError(BusyError):
     """Another supervisor holds this data folder."""
 
 
+#: States of a process that has ended.
+_DEAD = frozenset({"Z", "X"})
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessId:
     """A process that can't be mistaken for a later one of the same number."""
@@ -175,14 +179,30 @@ def _started(pid: int) -> str | None:
         command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
         listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a number
         return listed.stdout.strip() or None
+    fields = _stat(pid)
+    if fields is None or fields[0] in _DEAD:
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}/{fields[19]}"
+
+
+def group_alive(group: int) -> bool:
+    """Return whether a process of the group still runs. One that ended and that nobody reaped yet does not."""
+    if sys.platform != "linux":
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    found = (_stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return any(fields is not None and int(fields[2]) == group and fields[0] not in _DEAD for fields in found)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return the fields of /proc/PID/stat from the third on: state, parent, group, …; None without such a process."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The second field, the program's name in parentheses, may hold spaces; the state and the start tick are the
-    # third and the twenty-second.
-    fields = status.rpartition(")")[2].split()
-    if fields[0] in {"Z", "X"}:
-        return None
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}/{fields[19]}"
+    # The second field, the program's name in parentheses, may hold spaces.
+    return status.rpartition(")")[2].split()

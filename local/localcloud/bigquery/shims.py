@@ -7,6 +7,7 @@ that fails without it. They were written against one version, which `apply` chec
 import importlib.metadata
 import re
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,25 @@ def apply() -> None:
     jobs_api.results = _no_rows_of_created_table(jobs_api.results)
     jobs_api.JobList = _without_empty_page_token(jobs_api.JobList)
     runner.HANDLERS["load"] = _load_into_partition(load.run)
+    runner.submit = _one_at_a_time(runner.submit)
     script.Interpreter.set = _set_from_struct(script.Interpreter.set)
+
+
+def _one_at_a_time(submit: Callable[..., Any]) -> Callable[..., Any]:
+    """Look whether a job's id is taken and take it in one step.
+
+    BigQuery answers 409 to all but one of those who submit one job at once. Without it some are answered 400, which
+    says that the job is wrong, or two of them run.
+    """
+    taking = threading.Lock()
+
+    def run(project_id: str, job_id: str, configuration: Any, upload: str | None = None) -> Any:
+        if configuration.dryRun:  # has no id to take, and does its work before it returns
+            return submit(project_id, job_id, configuration, upload)
+        with taking:
+            return submit(project_id, job_id, configuration, upload)
+
+    return run
 
 
 def version_warning(installed: str) -> str | None:

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 from urllib.request import urlopen
 
 import pytest
-from google.api_core.exceptions import BadRequest
+from google.api_core.exceptions import BadRequest, Conflict
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -169,6 +170,19 @@ def test_the_last_page_of_jobs_has_no_token(client: bigquery.Client, stack: Stac
         assert json.load(page)["nextPageToken"] == "0"
     with urlopen(f"{url}10000", timeout=SECONDS) as page:  # noqa: S310 - likewise
         assert "nextPageToken" not in json.load(page)
+
+
+def test_of_many_that_submit_one_job_at_once_one_does_and_the_others_are_told(client: bigquery.Client) -> None:
+    def submit(job_id: str) -> bool:
+        try:
+            client.query("SELECT 1", job_id=job_id, retry=None, job_retry=None, timeout=SECONDS)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            assert sorted(pool.map(submit, [f"race_{uuid.uuid4().hex}"] * 8)) == [False] * 7 + [True]
 
 
 def test_an_unknown_version_of_the_emulator_is_told_loudly() -> None:
