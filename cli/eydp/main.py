@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from dataplatform.errors import PlatformError
 from eydp.commands import demo, doctor, programs, provision, sql, stack, verify
 from eydp.commands.options import PASS_ON
 
@@ -59,26 +58,8 @@ def run() -> None:
     try:
         app()
     except Exception as raised:  # noqa: BLE001 - told to a person, or raised again
-        error = _told(raised)
+        from dataplatform.runtime import told
+
+        error = told(raised)
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-
-
-def _told(error: Exception) -> PlatformError:
-    """Return an error as one whose message is meant for a person; raises it again when it is a bug."""
-    if isinstance(error, PlatformError):
-        return error
-    from google.api_core.exceptions import GoogleAPICallError
-
-    from dataplatform.errors import ConfigurationError, UnavailableError
-    from dataplatform.retry import Verdict, classify, describe
-
-    match classify(error):
-        case Verdict.MISCONFIGURED:
-            return ConfigurationError(describe(error))
-        case Verdict.TRANSIENT:
-            return UnavailableError(describe(error))
-        case Verdict.PERMANENT if isinstance(error, GoogleAPICallError):
-            return PlatformError(f"a Google service refused the request: {describe(error)}")
-        case Verdict.PERMANENT:
-            raise error

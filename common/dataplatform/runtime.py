@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from dataplatform.errors import PlatformError
+from google.api_core.exceptions import GoogleAPICallError
+
+from dataplatform.errors import ConfigurationError, PlatformError, UnavailableError
 from dataplatform.retry import Verdict, classify, describe
 
 
@@ -57,16 +59,26 @@ def run(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return asyncio.run(main())
     except KeyboardInterrupt:
         return 130
-    except Exception as raised:
-        error = _cause(raised)
-        if isinstance(error, PlatformError):
-            complain(str(error))
-            return error.exit_code
-        verdict = classify(error)
-        if verdict is Verdict.PERMANENT:
-            raise
-        complain(describe(error))
-        return 78 if verdict is Verdict.MISCONFIGURED else 69
+    except Exception as raised:  # noqa: BLE001 - told to a person, or raised again
+        error = told(raised)
+        complain(str(error))
+        return error.exit_code
+
+
+def told(raised: Exception) -> PlatformError:
+    """Return an error as one whose message is meant for a person; raise it again when it is a bug."""
+    error = _cause(raised)
+    if isinstance(error, PlatformError):
+        return error
+    match classify(error):
+        case Verdict.MISCONFIGURED:
+            return ConfigurationError(describe(error))
+        case Verdict.TRANSIENT:
+            return UnavailableError(describe(error))
+        case Verdict.PERMANENT if isinstance(error, GoogleAPICallError):
+            return PlatformError(f"a Google service refused the request: {describe(error)}")
+        case Verdict.PERMANENT:
+            raise raised
 
 
 def _cause(error: Exception) -> Exception:

@@ -15,12 +15,12 @@ from batch_ingest.settings import BatchSettings
 from batch_ingest.verify import verify
 from dataplatform import clients, settings
 from dataplatform.clock import Clock, SystemClock
-from dataplatform.errors import ConfigurationError, PlatformError, UnavailableError
+from dataplatform.errors import ConfigurationError
 from dataplatform.logs import configure, logger
 from dataplatform.metrics import BatchMetrics
 from dataplatform.rawzone import RawZone
-from dataplatform.retry import Retrier, RetryPolicy, Verdict, classify, describe
-from dataplatform.runtime import complain, run
+from dataplatform.retry import Retrier, RetryPolicy, describe
+from dataplatform.runtime import complain, run, told
 from dataplatform.source import SourceClient
 from dataplatform.warehouse import Warehouse
 
@@ -76,23 +76,10 @@ async def _one(batch: Batch, entity: Entity, day: date) -> int:
     try:
         await batch.run(entity, day)
     except Exception as error:  # noqa: BLE001 - told to a person, or raised again
-        failure = _told(error)
+        failure = told(error)
         complain(str(failure))
         return failure.exit_code
     return 0
-
-
-def _told(error: Exception) -> PlatformError:
-    """Return an error as one whose message is meant for a person; raises it again when it is a bug."""
-    if isinstance(error, PlatformError):
-        return error
-    match classify(error):
-        case Verdict.MISCONFIGURED:
-            return ConfigurationError(describe(error))
-        case Verdict.TRANSIENT:
-            return UnavailableError(describe(error))
-        case Verdict.PERMANENT:
-            raise error
 
 
 def _write_metrics(path: str, registry: CollectorRegistry) -> None:

@@ -15,26 +15,16 @@ from pydantic import ValidationError
 from batch_ingest.entities import Entity
 from batch_ingest.scrub import MAX_DEPTH, TooDeepError, scrubbed
 from dataplatform.envelope import record_line
+from dataplatform.refusal import Fault, refusal
 from dataplatform.source import RawRecord
 
-Reason = Literal[
-    "not_an_object",
-    "not_representable",
-    "too_deep",
-    "too_large",
-    "missing_field",
-    "wrong_type",
-    "out_of_range",
-    "wrong_value",
-]
+Reason = Fault | Literal["not_an_object", "not_representable", "too_deep", "too_large"]
 
 #: BigQuery takes rows of 100 MB; what a shop sends as one record of more than this is a mistake.
 MAX_RECORD_BYTES = 5 << 20
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _encode_anything = json.JSONEncoder(separators=(",", ":")).encode
-
-_RANGES = ("greater_than", "less_than", "too_long", "string_too_long", "decimal_max", "decimal_whole", "int_parsing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +95,6 @@ def _read(entity: Entity, received: RawRecord) -> Valid | Invalid:
     try:
         valid = entity.adapter.validator.validate_python(value)
     except ValidationError as error:
-        return _refused(payload, error)
+        found = refusal(error)
+        return Invalid(payload, found.fault, found.detail)
     return Valid(valid["id"], record_line(entity.columns(valid), payload))
-
-
-def _refused(payload: bytes, error: ValidationError) -> Invalid:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return Invalid(payload, _reason(first["type"]), f"{where}: {first['msg']}" if where else first["msg"])
-
-
-def _reason(kind: str) -> Reason:
-    """Return pydantic's error type as one of the few reasons that tables and metrics carry."""
-    if kind == "missing":
-        return "missing_field"
-    if kind.endswith("_type") or kind in {"int_from_float", "decimal_parsing"}:
-        return "wrong_type"
-    return "out_of_range" if kind.startswith(_RANGES) else "wrong_value"

@@ -7,12 +7,13 @@ becomes the `payload` column.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from dataplatform.clock import rfc3339
 from dataplatform.models import CART_EVENT, CartEvent
+from dataplatform.refusal import Fault, refusal
 
 #: A larger payload would not fit one row of an append request.
 MAX_PAYLOAD_BYTES = 5 << 20
@@ -76,36 +77,13 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
 
 
 def _invalid(received: Any, error: ValidationError) -> Invalid:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    kind = first["type"]
-    reason = "schema_version" if where == "schema_version" and kind != "missing" else _REASONS.get(kind, "wrong_value")
-    return Invalid(received, reason, f"{where}: {first['msg']}" if where else first["msg"])
+    found = refusal(error)
+    unknown_version = found.where == "schema_version" and found.fault != "missing_field"
+    return Invalid(received, "schema_version" if unknown_version else found.fault, found.detail)
 
-
-#: pydantic's error types as the bounded set of reasons that metrics and tables carry.
-_REASONS = {
-    "json_invalid": "not_json",
-    "json_type": "not_json",
-    "missing": "missing_field",
-    "literal_error": "wrong_value",
-    "int_type": "wrong_type",
-    "int_parsing_size": "out_of_range",
-    "int_from_float": "wrong_type",
-    "string_type": "wrong_type",
-    "list_type": "wrong_type",
-    "dict_type": "wrong_type",
-    "datetime_type": "wrong_type",
-    "timezone_aware": "wrong_value",
-    "greater_than_equal": "out_of_range",
-    "less_than_equal": "out_of_range",
-    "less_than": "out_of_range",
-    "too_long": "out_of_range",
-    "string_too_long": "out_of_range",
-}
 
 #: Every reason there is, for the metric's documentation and the tests.
-REASONS = frozenset(_REASONS.values()) | {
+REASONS = frozenset(get_args(Fault)) | {
     "schema_version",
     "observed_at_out_of_range",
     "cart_mismatch",

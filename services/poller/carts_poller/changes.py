@@ -7,9 +7,10 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from carts_poller.event import MAX_EVENT_BYTES, Event, make
-from carts_poller.observation import Invalid, Observation, Reason
+from carts_poller.observation import Invalid, Observation
 from carts_poller.state import DELETED, Known, State
 from dataplatform.models import EventType
+from dataplatform.refusal import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,9 @@ def changes(previous: State, seen: Observation, now: datetime) -> Change:
 
 
 def _invalid(text: str, error: ValidationError) -> Invalid:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return Invalid(text, _reason(first["type"]), f"{where}: {first['msg']}" if where else first["msg"])
-
-
-def _reason(kind: str) -> Reason:
-    if kind == "missing":
-        return "missing_field"
-    return "wrong_type" if kind.endswith("_type") or kind == "int_from_float" else "wrong_value"
+    found = refusal(error)
+    match found.fault:
+        case "out_of_range" | "not_json":  # not told apart here
+            return Invalid(text, "wrong_value", found.detail)
+        case fault:
+            return Invalid(text, fault, found.detail)

@@ -67,6 +67,15 @@ def test_a_missing_project_in_every_program(environment: dict[str, str], cwd: st
         assert "EYDP_PROJECT is required but not set" in _sentence(done)
 
 
+@pytest.mark.parametrize(
+    ("program", "variable"), [("carts_poller", "EYDP_TOPIC"), ("carts_consumer", "EYDP_SUBSCRIPTION")]
+)
+def test_a_name_that_pubsub_refuses(environment: dict[str, str], cwd: str, program: str, variable: str) -> None:
+    done = run({**environment, variable: "t1"}, program, code=70, cwd=cwd)
+    assert "a Google service refused the request" in _sentence(done)
+    assert "t1" in _sentence(done)
+
+
 def test_an_unreachable_shop(environment: dict[str, str], cwd: str) -> None:
     away = {**environment, "EYDP_SOURCE_URL": "http://127.0.0.1:9", "EYDP_SOURCE_RETRY_DEADLINE_SECONDS": "1"}
     run(away, "eydp", "provision", cwd=cwd)
