@@ -145,7 +145,7 @@ QUARANTINE = Table(
             "REQUIRED",
         ),
         Column("entity", "STRING", "carts_events, products or users.", "REQUIRED"),
-        Column("stage", "STRING", "Where it failed: decode, append or parse.", "REQUIRED"),
+        Column("stage", "STRING", "Where it failed: decode, append, parse or dead_letter.", "REQUIRED"),
         Column("reason", "STRING", "Why, as a short code.", "REQUIRED"),
         Column("detail", "STRING", "Why, as a sentence."),
         Column("source", "STRING", "Name of the shop, when known."),
@@ -153,9 +153,25 @@ QUARANTINE = Table(
         Column("published_at", "TIMESTAMP", "When Pub/Sub accepted the message, for events."),
         Column("delivery_attempt", "INT64", "Delivery attempt, for events."),
         Column("attributes", "JSON", "Message attributes, for events."),
-        Column("original", "STRING", "The original bytes in base64.", "REQUIRED"),
+        Column("original", "STRING", "Original bytes in base64; empty when only the object holds them.", "REQUIRED"),
         Column("quarantined_at", "TIMESTAMP", "When it was put here.", "REQUIRED"),
         Column("raw_uri", "STRING", "The quarantine object that holds the line.", "REQUIRED"),
+    ),
+)
+
+QUARANTINE_ACTIONS = Table(
+    name="quarantine_actions",
+    description="One row for each step that a person took with a quarantined record; rows are only ever added.",
+    partition_by="acted_at",
+    cluster_by=("quarantine_id",),
+    columns=(
+        Column("quarantine_id", "STRING", "The entry of bq_raw.quarantine.", "REQUIRED"),
+        Column("action", "STRING", "redrive_started, redriven or discarded.", "REQUIRED"),
+        Column("attempt", "INT64", "Redrives of the entry so far, this one included, from 1.", "REQUIRED"),
+        Column("run_id", "STRING", "The run of the command.", "REQUIRED"),
+        Column("message_id", "STRING", "Pub/Sub message id of the copy, when redriven."),
+        Column("acted_at", "TIMESTAMP", "When it was done.", "REQUIRED"),
+        Column("note", "STRING", "Why, when discarded."),
     ),
 )
 
@@ -182,7 +198,7 @@ LOAD_AUDIT = Table(
     ),
 )
 
-RAW_TABLES: tuple[Table, ...] = (PRODUCTS, USERS, CART_EVENTS, QUARANTINE, LOAD_AUDIT)
+RAW_TABLES: tuple[Table, ...] = (PRODUCTS, USERS, CART_EVENTS, QUARANTINE, QUARANTINE_ACTIONS, LOAD_AUDIT)
 
 _LEGACY_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
 

@@ -1,13 +1,21 @@
 """The redelivery guard: what was delivered before may have been appended before.
 
 A consumer that dies between append and acknowledgement leaves rows in BigQuery and messages in Pub/Sub. Those come
-again with a delivery attempt above 1, and only they are looked up, by event id, before they are appended.
+again with a delivery attempt above 1, and only they are looked up, by event id, before they are appended. The same
+holds for messages that a redrive published: a run that died may have published them before.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from dataplatform.models import CartEvent
+from dataplatform.redrive import MARK
 from dataplatform.warehouse import Warehouse
+
+
+def suspect(received: Any) -> bool:
+    """Return whether a `ReceivedMessage` may have been appended before."""
+    return received.delivery_attempt > 1 or MARK in received.message.attributes
 
 
 class RedeliveryGuard:

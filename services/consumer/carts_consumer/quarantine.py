@@ -12,20 +12,23 @@ from isal import igzip
 
 from carts_consumer.decode import Invalid, microseconds, publish_microseconds, stamp
 from carts_consumer.rows import RowType
-from dataplatform import rawzone, schemas
+from dataplatform import rawzone, redrive, schemas
 from dataplatform.clock import rfc3339
 from dataplatform.envelope import opaque_line
 
 ENTITY = "carts_events"
-#: Original bytes in one append request; base64 and the other columns make it a third larger.
-_MAX_REQUEST_BYTES = 6_000_000
+#: Serialised rows in one append request; the API takes 10 MB.
+_MAX_REQUEST_BYTES = 8_000_000
+#: Larger originals stand in the object alone, because their row would not fit a request.
+MAX_ORIGINAL_BYTES = 5_500_000
 
 
 class Quarantine:
     """Writes the object first, then the rows; both may be repeated.
 
     Rows go to the table's default stream, at least once: their `quarantine_id` follows from message and bytes, so
-    that readers see each record once.
+    that readers see each record once. A record that was redriven and is invalid again gets the id of its first
+    quarantine, and is told from it by the attempt in its attributes.
     """
 
     def __init__(self, zone: rawzone.RawZone, client: Any, table: str, *, source: str, timeout_seconds: float) -> None:
@@ -41,8 +44,9 @@ class Quarantine:
     async def put(self, invalid: Sequence[Invalid], now: datetime, *, stage: str) -> None:
         """Keep the messages; returns when object and rows are durable. Not retried here."""
         text = b"".join([opaque_line(_fields(item, now, stage), item.message.message.data) for item in invalid])
-        # The name follows from the messages, not from the time, so that a second try finds the first.
-        key = rawzone.digest("".join(quarantine_id(item) for item in invalid).encode() + stage.encode())
+        # The name follows from the messages, not from the time, so that a second try finds the first; an entry that
+        # comes back is kept anew, as its reason may be another one.
+        key = rawzone.digest("".join(_occurrence(item) for item in invalid).encode() + stage.encode())
         name = rawzone.quarantine_object(ENTITY, now, key)
         if await self._zone.read(name) is None:
             await self._zone.create(name, igzip.compress(text, 1, mtime=0), metadata={"count": str(len(invalid))})
@@ -57,6 +61,7 @@ class Quarantine:
 
     def _row(self, item: Invalid, now: datetime, stage: str, uri: str) -> bytes:
         message = item.message.message
+        original = message.data if len(message.data) <= MAX_ORIGINAL_BYTES else b""
         row = self._rows.message(
             quarantine_id=quarantine_id(item),
             entity=ENTITY,
@@ -68,7 +73,7 @@ class Quarantine:
             published_at=publish_microseconds(item.message),
             delivery_attempt=item.message.delivery_attempt,
             attributes=json.dumps(dict(message.attributes)),
-            original=base64.b64encode(message.data).decode(),
+            original=base64.b64encode(original).decode(),
             quarantined_at=microseconds(now),
             raw_uri=uri,
         )
@@ -95,9 +100,15 @@ class Quarantine:
 
 
 def quarantine_id(item: Invalid) -> str:
-    """Return the stable id of a message's quarantine entry."""
+    """Return the stable id of a message's quarantine entry; a redriven message has that of its first one."""
     message = item.message.message
-    return rawzone.digest(message.message_id.encode() + b"\0" + message.data)
+    return redrive.quarantine_id(message.attributes, message.message_id, message.data)
+
+
+def _occurrence(item: Invalid) -> str:
+    """Return the entry and, when it came back, after which redrive: copies of one publish are one occurrence."""
+    attempt = redrive.attempt(item.message.message.attributes)
+    return f"{quarantine_id(item)}/{attempt}" if attempt else quarantine_id(item)
 
 
 def _fields(item: Invalid, now: datetime, stage: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dataplatform import clients
+from dataplatform.schemas import RAW_TABLES
 from dataplatform.settings import PlatformSettings
 from support import golden
 from support.programs import run
@@ -17,7 +18,7 @@ def test_the_doctor_names_what_is_missing_and_then_finds_nothing(environment: di
     after = json.loads(run(environment, "eydp", "doctor", "--json", cwd=cwd).stdout)
 
     missing = [finding["what"].split()[0] for finding in before if "eydp provision" in finding["mend"]]
-    assert missing.count("table") == 5
+    assert missing.count("table") == len(RAW_TABLES)
     assert {"bucket", "dataset", "table", "topic", "subscription"} <= set(missing)
     passed = [finding["what"] for finding in before if finding["ok"]]
     assert "settings: Consumer" in passed
