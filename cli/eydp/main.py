@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eydp.commands import demo, doctor, programs, provision, sql, stack, verify
+from eydp.commands import demo, dlq, doctor, programs, provision, quarantine, sql, stack, verify
 from eydp.commands.options import PASS_ON
 
 app = typer.Typer(
@@ -51,6 +51,8 @@ app.command(context_settings=PASS_ON)(programs.dbt)
 app.command()(verify.verify)
 app.command()(sql.sql)
 app.command()(doctor.doctor)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(dlq.app, name="dlq")
 
 
 def run() -> None:

@@ -49,14 +49,13 @@ def wanted_subscriptions(platform: PlatformSettings, *, ordering: bool) -> tuple
     alike: dict[str, Any] = {
         "ack_deadline_seconds": ACK_DEADLINE_SECONDS,
         "message_retention_duration": RETENTION,
-        "retry_policy": types.RetryPolicy(minimum_backoff=MIN_BACKOFF, maximum_backoff=MAX_BACKOFF),
         "expiration_policy": types.ExpirationPolicy(),  # an empty one: it never expires
         "labels": LABELS,
     }
     dead_letters = types.Subscription(
         name=f"projects/{platform.project}/subscriptions/{platform.dead_letter_subscription}",
         topic=dead_letter_topic(platform),
-        **alike,
+        **alike,  # without a retry policy: a letter that a person looked at and gave back is there again at once
     )
     events = types.Subscription(
         name=platform.subscription_path,
@@ -65,6 +64,7 @@ def wanted_subscriptions(platform: PlatformSettings, *, ordering: bool) -> tuple
         dead_letter_policy=types.DeadLetterPolicy(
             dead_letter_topic=dead_letter_topic(platform), max_delivery_attempts=MAX_DELIVERY_ATTEMPTS
         ),
+        retry_policy=types.RetryPolicy(minimum_backoff=MIN_BACKOFF, maximum_backoff=MAX_BACKOFF),
         **alike,
     )
     return dead_letters, events

@@ -40,6 +40,14 @@ def test_the_dead_letters_have_a_subscription_without_dead_letters_of_its_own() 
     assert "dead_letter_policy" not in dead_letters
 
 
+def test_a_dead_letter_that_was_given_back_is_there_again_without_backoff() -> None:
+    dead_letters, events = wanted_subscriptions(_PLATFORM, ordering=False)
+    assert "retry_policy" not in dead_letters
+    found = types.Subscription(dead_letters)
+    found.retry_policy = events.retry_policy
+    assert differing(found, dead_letters) == ["retry_policy"]
+
+
 def test_a_subscription_as_it_should_be_needs_nothing() -> None:
     assert differing(_events(), _events()) == []
 
