@@ -1,26 +1,19 @@
 """A batch: what is archived, appended and acknowledged together. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from carts_consumer.chunk import Chunk
-from carts_consumer.decode import Decoded
 
 Reason = Literal["rows", "bytes", "age", "shutdown"]
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Whole chunks with what was decoded from them, and why the batch was closed."""
+    """Whole chunks, and why the batch was closed."""
 
     reason: Reason
-    parts: list[tuple[Chunk, Decoded]] = field(default_factory=list)
-
-    @property
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks."""
-        return (chunk for chunk, _ in self.parts)
+    chunks: list[Chunk] = field(default_factory=list)
 
     @property
     def messages(self) -> int:
@@ -35,7 +28,7 @@ class Batch:
         """Take out and return the chunks whose lease ran out: their messages will come again."""
         lost = [chunk for chunk in self.chunks if chunk.lost(now)]
         if lost:
-            self.parts = [(chunk, decoded) for chunk, decoded in self.parts if not chunk.lost(now)]
+            self.chunks = [chunk for chunk in self.chunks if not chunk.lost(now)]
         return lost
 
 
@@ -46,19 +39,19 @@ class BatchBuilder:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._max_age = max_age_seconds
-        self._parts: list[tuple[Chunk, Decoded]] = []
+        self._chunks: list[Chunk] = []
         self._rows = 0
         self._bytes = 0
 
-    def add(self, chunk: Chunk, decoded: Decoded) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Put a chunk into the open batch."""
-        self._parts.append((chunk, decoded))
+        self._chunks.append(chunk)
         self._rows += len(chunk.ack_ids)
         self._bytes += chunk.size
 
     def due(self, now: float) -> Reason | None:
         """Return why the open batch should be flushed now, or None."""
-        if not self._parts:
+        if not self._chunks:
             return None
         if self._rows >= self._max_rows:
             return "rows"
@@ -71,13 +64,13 @@ class BatchBuilder:
     @property
     def due_at(self) -> float:
         """Return when the open batch is old enough, in monotonic seconds; infinity when there is none."""
-        return self._parts[0][0].received_at + self._max_age if self._parts else float("inf")
+        return self._chunks[0].received_at + self._max_age if self._chunks else float("inf")
 
     def take(self, reason: Reason) -> Batch:
         """Close the open batch and return it."""
-        batch = Batch(reason, self._parts)
-        self._parts, self._rows, self._bytes = [], 0, 0
+        batch = Batch(reason, self._chunks)
+        self._chunks, self._rows, self._bytes = [], 0, 0
         return batch
 
     def __bool__(self) -> bool:
-        return bool(self._parts)
+        return bool(self._chunks)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from dataplatform.clock import rfc3339
 from dataplatform.models import CART_EVENT, CartEvent
@@ -33,12 +34,13 @@ class Invalid:
 
 @dataclass(slots=True)
 class Decoded:
-    """The outcome of one chunk: three parallel lists for what is valid, and what is not."""
+    """The outcome of one chunk: three parallel lists for what is valid, what is not, and the bytes of all payloads."""
 
     events: list[CartEvent] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
     messages: list[Any] = field(default_factory=list)
     invalid: list[Invalid] = field(default_factory=list)
+    size: int = 0
 
 
 def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> Decoded:
@@ -50,13 +52,17 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
     first, last = partitions
     out = Decoded()
     events, payloads, valid = out.events.append, out.payloads.append, out.messages.append
+    size = 0
     for received in messages:
-        message = received.message
-        data = message.data
+        data = received.message.data
+        size += len(data)
         try:
             event = validate(data)
         except ValidationError as error:
-            out.invalid.append(_invalid(received, error))
+            out.invalid.append(_invalid(received, data, error))
+            continue
+        if (b"NaN" in data or b"Infinity" in data) and not _is_json(data):
+            out.invalid.append(Invalid(received, "not_json", "NaN and Infinity are no JSON"))
             continue
         cart = event["cart"]
         if not first <= event["observed_at"] <= last:
@@ -73,10 +79,22 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
             events(event)
             payloads(data)
             valid(received)
+    out.size = size
     return out
 
 
-def _invalid(received: Any, error: ValidationError) -> Invalid:
+def _is_json(data: bytes) -> bool:
+    """Return whether the payload is JSON in the strict sense: the validator reads NaN and Infinity, others don't."""
+    try:
+        from_json(data, allow_inf_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _invalid(received: Any, data: bytes, error: ValidationError) -> Invalid:
+    if not _is_json(data):
+        return Invalid(received, "not_json", "the payload is no JSON")
     found = refusal(error)
     unknown_version = found.where == "schema_version" and found.fault != "missing_field"
     return Invalid(received, "schema_version" if unknown_version else found.fault, found.detail)
@@ -98,9 +116,9 @@ def microseconds(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * _MICROSECONDS + delta.microseconds
 
 
-def publish_microseconds(received: Any) -> int:
-    """Return a message's publish time in microseconds since 1970."""
-    stamp = received.message.publish_time
+def publish_microseconds(message: Any) -> int:
+    """Return the publish time of a `PubsubMessage` in microseconds since 1970."""
+    stamp = message.publish_time
     return int(stamp.seconds) * _MICROSECONDS + int(stamp.nanos) // 1_000
 
 

@@ -6,16 +6,9 @@ holds for messages that a redrive published: a run that died may have published 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
-from dataplatform.models import CartEvent
-from dataplatform.redrive import MARK
 from dataplatform.warehouse import Warehouse
-
-
-def suspect(received: Any) -> bool:
-    """Return whether a `ReceivedMessage` may have been appended before."""
-    return received.delivery_attempt > 1 or MARK in received.message.attributes
 
 
 class RedeliveryGuard:
@@ -28,19 +21,18 @@ class RedeliveryGuard:
             "WHERE observed_at BETWEEN @first AND @last AND event_id IN UNNEST(@ids)"
         )
 
-    async def known(self, events: Sequence[CartEvent]) -> frozenset[str]:
-        """Return the ids of those events that the table holds already."""
-        if not events:
+    async def known(self, event_ids: Sequence[str], observed: Sequence[datetime]) -> frozenset[str]:
+        """Return those ids that the table holds already; `observed` tells when each event was observed."""
+        if not event_ids:
             return frozenset()
         from google.cloud import bigquery
 
-        observed = [event["observed_at"] for event in events]
         rows = await self._warehouse.query(
             self._sql,
             [
                 bigquery.ScalarQueryParameter("first", "TIMESTAMP", min(observed)),
                 bigquery.ScalarQueryParameter("last", "TIMESTAMP", max(observed)),
-                bigquery.ArrayQueryParameter("ids", "STRING", sorted({event["event_id"] for event in events})),
+                bigquery.ArrayQueryParameter("ids", "STRING", sorted(set(event_ids))),
             ],
             labels={"purpose": "redelivery-guard"},
         )

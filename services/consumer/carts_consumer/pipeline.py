@@ -9,6 +9,7 @@ acknowledged, and Pub/Sub gives it to somebody again.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from carts_consumer import archive, rows
@@ -16,11 +17,12 @@ from carts_consumer.append import Appender, BadRows
 from carts_consumer.batch import Batch, BatchBuilder, Reason
 from carts_consumer.chunk import Chunk
 from carts_consumer.circuit import Circuit
-from carts_consumer.decode import Invalid, decode, microseconds, publish_microseconds
+from carts_consumer.decode import Invalid, decode, microseconds
 from carts_consumer.guard import RedeliveryGuard
 from carts_consumer.leases import LeaseBook
 from carts_consumer.pull import UNREAD_SHARE
 from carts_consumer.quarantine import Quarantine
+from carts_consumer.records import Records, records
 from carts_consumer.settings import ConsumerSettings
 from carts_consumer.steadfast import Steadfast
 from carts_consumer.subscription import Subscription, all_ids
@@ -30,8 +32,9 @@ from dataplatform.errors import UnavailableError
 from dataplatform.health import Health
 from dataplatform.logs import logger
 from dataplatform.metrics import ConsumerMetrics
-from dataplatform.models import CartEvent, partition_range
+from dataplatform.models import partition_range
 from dataplatform.rawzone import RawZone
+from dataplatform.redrive import MARK
 from dataplatform.retry import describe
 
 
@@ -49,15 +52,17 @@ class Parts:
     bigquery: Steadfast
 
 
-@dataclass(slots=True)
-class _Selection:
-    """The valid messages of a batch, and which of them become rows."""
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    """A batch on its way out: what is needed to finish it; lines and rows are left to archive and append."""
 
-    events: list[CartEvent]
-    payloads: list[bytes]
-    messages: list[Any]
-    published: list[int]
+    batch: Batch
+    messages: Sequence[Any]
+    oldest: datetime | None
     fresh: list[int]
+    archive: archive.Archive | None
+    invalid: Sequence[Invalid]
+    bad_rows: "asyncio.Future[BadRows]"
 
 
 class Pipeline:
@@ -101,15 +106,17 @@ class Pipeline:
         """
         now = self._clock.monotonic()
         lease = self._settings.lease_seconds * (1 - UNREAD_SHARE)  # the messages may have lain unread for the rest
-        chunk = Chunk.of(messages, now=now, lease_seconds=lease)
         decoded = decode(messages, partition_range(self._clock.now()))
-        self._metrics.received.inc(len(chunk.ack_ids))
+        self._metrics.received.inc(len(messages))
         self.last_received = now
-        if not self.circuit.observe(len(decoded.events), len(decoded.invalid), now):
+        # Redriven messages are known to the quarantine already: they tell nothing about what is produced now.
+        suspicious = sum(MARK not in item.message.message.attributes for item in decoded.invalid)
+        if not self.circuit.observe(len(decoded.events), suspicious, now):
             logger().error("circuit opened", reason=self.circuit.reason, example=decoded.invalid[0].detail)
             return False  # neither quarantined nor acknowledged: the leases lapse
+        chunk = Chunk.of(messages, decoded, records(decoded, self._parts.row_type), now=now, lease_seconds=lease)
         self.leases.add(chunk)
-        self._builder.add(chunk, decoded)
+        self._builder.add(chunk)
         self._opened.set()
         if (reason := self._builder.due(now)) is not None:
             await self._close(reason)
@@ -177,87 +184,69 @@ class Pipeline:
         for chunk in batch.drop_lost(self._clock.monotonic()):
             self._metrics.lost_leases.inc(len(chunk.ack_ids))
             self._settle(chunk)
-        selection = await self._select(batch)
-        invalid = [item for _, decoded in batch.parts for item in decoded.invalid]
+        taken, invalid = Records(), []
+        for chunk in batch.chunks:
+            taken.extend(chunk.records)
+            invalid += chunk.invalid
+        fresh = await self._fresh(taken)
         made = None
         uri = ""
-        if selection.events:
+        if taken:
             self._sequence += 1
-            made = archive.build(
-                self._settings.name, self._sequence, selection.messages, selection.payloads, selection.published
-            )
+            made = archive.build(self._settings.name, self._sequence, taken.lines, taken.published)
             uri = self._parts.zone.uri(made.name)
-        encoded = rows.encode_events(
-            self._parts.row_type,
-            [selection.events[i] for i in selection.fresh],
-            [selection.payloads[i] for i in selection.fresh],
-            [selection.messages[i].message.message_id for i in selection.fresh],
-            [selection.published[i] for i in selection.fresh],
-            ingested_at=microseconds(self._clock.now()),
-            raw_uri=uri,
-        )
+        ending = rows.ending(self._parts.row_type, ingested_at=microseconds(self._clock.now()), raw_uri=uri)
         bad_rows = asyncio.ensure_future(
-            self._parts.appender.submit(encoded, lambda: not batch.lost(self._clock.monotonic()))
+            self._parts.appender.submit(
+                [taken.rows[place] + ending for place in fresh], lambda: not batch.lost(self._clock.monotonic())
+            )
         )
-        task = tasks.create_task(self._finish(batch, made, invalid, selection, bad_rows))
+        flush = _Flush(batch, taken.messages, min(taken.observed, default=None), fresh, made, invalid, bad_rows)
+        task = tasks.create_task(self._finish(flush))
         self._in_flight[task] = batch
         task.add_done_callback(self._finished)
 
-    async def _select(self, batch: Batch) -> _Selection:
-        """Put the batch's valid messages side by side and pick those that the table does not hold yet."""
-        found = _Selection([], [], [], [], [])
-        for _, decoded in batch.parts:
-            found.events += decoded.events
-            found.payloads += decoded.payloads
-            found.messages += decoded.messages
-        found.published = [publish_microseconds(received) for received in found.messages]
-        again = [i for i, received in enumerate(found.messages) if received.delivery_attempt > 1]
+    async def _fresh(self, taken: Records) -> list[int]:
+        """Return the places of the records that the table does not hold yet."""
         known: frozenset[str] = frozenset()
-        if again:
-            self._metrics.redelivered.inc(len(again))
-            suspects = [found.events[i] for i in again]
-            known = await self._parts.bigquery(lambda: self._parts.guard.known(suspects))
+        if taken.suspects:
+            self._metrics.redelivered.inc(len(taken.suspects))
+            event_ids = [taken.event_ids[place] for place in taken.suspects]
+            observed = [taken.observed[place] for place in taken.suspects]
+            known = await self._parts.bigquery(lambda: self._parts.guard.known(event_ids, observed))
         # Nothing is awaited from here to the submission: the window and the order of appends agree.
+        fresh = []
         held = 0
-        for i, event in enumerate(found.events):
-            if event["event_id"] in known:
+        for place, event_id in enumerate(taken.event_ids):
+            if event_id in known:
                 held += 1
-            elif self._window.add(event["event_id"]):
-                found.fresh.append(i)
+            elif self._window.add(event_id):
+                fresh.append(place)
         self._metrics.deduplicated.labels("warehouse").inc(held)
-        self._metrics.deduplicated.labels("window").inc(len(found.events) - len(found.fresh) - held)
-        return found
+        self._metrics.deduplicated.labels("window").inc(len(taken) - len(fresh) - held)
+        return fresh
 
-    async def _finish(
-        self,
-        batch: Batch,
-        made: archive.Archive | None,
-        invalid: Sequence[Invalid],
-        selection: _Selection,
-        bad_rows: "asyncio.Future[BadRows]",
-    ) -> None:
+    async def _finish(self, flush: _Flush) -> None:
         started = self._clock.monotonic()
         try:
             async with asyncio.TaskGroup() as work:
-                if made is not None:
-                    work.create_task(self._archive(made))
-                if invalid:
-                    work.create_task(self._quarantine(invalid, "decode"))
-                bad = await bad_rows
+                if flush.archive is not None:
+                    work.create_task(self._archive(flush.archive))
+                if flush.invalid:
+                    work.create_task(self._quarantine(flush.invalid, "decode"))
+                bad = await flush.bad_rows
         finally:
-            bad_rows.cancel()
+            flush.bad_rows.cancel()
         self._metrics.append_seconds.observe(self._clock.monotonic() - started)
-        self._metrics.rows_appended.inc(len(selection.fresh) - len(bad))
-        if selection.events:
-            oldest = min(event["observed_at"] for event in selection.events)
-            self._metrics.lateness_seconds.observe((self._clock.now() - oldest).total_seconds())
+        self._metrics.rows_appended.inc(len(flush.fresh) - len(bad))
+        if flush.oldest is not None:
+            self._metrics.lateness_seconds.observe((self._clock.now() - flush.oldest).total_seconds())
         if bad:
             refused = [
-                Invalid(selection.messages[selection.fresh[place]], "append_refused", message)
-                for place, message in bad.items()
+                Invalid(flush.messages[flush.fresh[place]], "append_refused", message) for place, message in bad.items()
             ]
             await self._quarantine(refused, "append")
-        await self._acknowledge(batch)
+        await self._acknowledge(flush.batch)
 
     async def _archive(self, made: archive.Archive) -> None:
         started = self._clock.monotonic()

@@ -60,12 +60,14 @@ def encode_events(
     payloads: Sequence[bytes],
     message_ids: Sequence[str],
     published: Sequence[int],
-    *,
-    ingested_at: int,
-    raw_uri: str,
 ) -> list[bytes]:
-    """Return one serialised row for each event; the sequences are parallel, times in microseconds since 1970."""
+    """Return one serialised row for each event; the sequences are parallel, times in microseconds since 1970.
+
+    Each becomes whole when `ending()` is put behind it: serialised protobuf messages merge by concatenation. For the
+    same reason the lines of carts, many of which are alike, are serialised once.
+    """
     make = row_type.message
+    known: dict[tuple[int, int], bytes] = {}
     rows = []
     for event, payload, message_id, published_at in zip(events, payloads, message_ids, published, strict=True):
         row = make(
@@ -78,21 +80,33 @@ def encode_events(
             version=event["version"],
             observed_at=microseconds(event["observed_at"]),
             published_at=published_at,
-            ingested_at=ingested_at,
             message_id=message_id,
-            raw_uri=raw_uri,
             payload=payload,
         )
+        lines = []
         items = 0
         cart = event["cart"]
         if cart is not None:
             row.user_id = cart["userId"]
             row.cart_date = microseconds(cart["date"])
-            add = row.products.add
-            for line in cart["products"]:
-                quantity = line["quantity"]
-                items += quantity
-                add(product_id=line["productId"], quantity=quantity)
+            for product in cart["products"]:
+                key = product["productId"], product["quantity"]
+                items += key[1]
+                line = known.get(key)
+                if line is None:
+                    line = known[key] = _line(make, *key)
+                lines.append(line)
         row.total_items = items
-        rows.append(row.SerializeToString())
+        rows.append(row.SerializeToString() + b"".join(lines))
     return rows
+
+
+def _line(make: Any, product_id: int, quantity: int) -> bytes:
+    line: bytes = make(products=[{"product_id": product_id, "quantity": quantity}]).SerializeToString()
+    return line
+
+
+def ending(row_type: RowType, *, ingested_at: int, raw_uri: str) -> bytes:
+    """Return what all rows of a flush end in: when they were taken in, and which object holds their lines."""
+    fields: bytes = row_type.message(ingested_at=ingested_at, raw_uri=raw_uri).SerializeToString()
+    return fields

@@ -64,6 +64,7 @@ def test_the_file_that_the_refused_ones_are_made_of_is_accepted() -> None:
             json.dumps({**FILE, "source": "o", "pending": [poll(EMPTY, cart(1)).events[0].data.decode()]}).encode()
         ),
     ],
+    ids=range(12),  # the bytes hold the time of compression, and every process must give a case the same name
 )
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
