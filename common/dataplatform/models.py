@@ -8,7 +8,7 @@ allowed everywhere and kept in the payload. Values out of range are errors, neve
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import (
@@ -16,11 +16,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StringConstraints,
     TypeAdapter,
     with_config,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 SCHEMA_VERSION = 1
 EVENT_TYPES = ("cart_created", "cart_updated", "cart_deleted")
@@ -43,11 +44,26 @@ def _no_text(value: Any) -> Any:
 
 
 Price = Annotated[Decimal, BeforeValidator(_no_text), Field(strict=False, ge=0, max_digits=38, decimal_places=9)]
+
+
+class _Text:
+    """Takes a time from text that begins like RFC 3339 only: pydantic reads "1764000000" as seconds since 1970."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        moment = cast("core_schema.DatetimeSchema", handler(source))
+        moment["strict"] = False  # it is given text, which the strict form takes from JSON alone
+        return core_schema.chain_schema([core_schema.str_schema(pattern="^[0-9]{4}-", strict=True), moment])
+
+
+Moment = Annotated[AwareDatetime, _Text()]
 #: BigQuery's TIMESTAMP; an offset can push a time that Python can hold out of it.
 Timestamp = Annotated[
     AwareDatetime,
     Field(ge=datetime(1, 1, 1, tzinfo=UTC), le=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+    _Text(),
 ]
+#: Not a literal: 1.0 and true equal 1.
+Version = Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
 EventId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 #: BigQuery's streaming takes rows into day partitions from ten years back to one year ahead; a margin is kept.
@@ -144,12 +160,12 @@ class CartEvent(TypedDict):
 
     event_id: EventId
     event_type: EventType
-    schema_version: Literal[1]
+    schema_version: Version
     source: Text
     epoch: Identifier
     cart_id: Identifier
     version: Annotated[int, Field(ge=1, lt=2**63)]
-    observed_at: AwareDatetime
+    observed_at: Moment
     cart: Cart | None
 
 
