@@ -57,6 +57,12 @@ class ConsumerMetrics:
         )
         self.flush_rows = Histogram("consumer_flush_rows", "Messages in a flush.", buckets=_SIZES, registry=registry)
         self.rows_appended = Counter("consumer_rows_appended", "Rows appended to BigQuery.", registry=registry)
+        self.unfit_values = Counter(
+            "consumer_added_column_values_unfit",
+            "Values left null because they do not fit a column that was added to the table.",
+            ["column"],
+            registry=registry,
+        )
         self.bytes_archived = Counter("consumer_bytes_archived", "Compressed bytes archived.", registry=registry)
         self.archive_seconds = Histogram(
             "consumer_archive_seconds", "Seconds to write one object.", buckets=_LATENCY, registry=registry

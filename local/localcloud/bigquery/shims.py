@@ -22,6 +22,8 @@ from local_bigquery.sql import script
 from local_bigquery.sql.dialect import BigQueryDialect
 from sqlglot import exp
 
+from localcloud.bigquery import write_shims
+
 KNOWN_VERSION = "0.4.0"
 
 _CREATE_TABLE_AS = "CREATE_TABLE_AS_SELECT"
@@ -39,6 +41,7 @@ def apply() -> None:
     runner.HANDLERS["load"] = _load_into_partition(load.run)
     runner.submit = _one_at_a_time(runner.submit)
     script.Interpreter.set = _set_from_struct(script.Interpreter.set)
+    write_shims.apply()
 
 
 def _one_at_a_time(submit: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,9 +19,11 @@ from typing import Any, Protocol
 from google.api_core import exceptions as google
 from google.cloud.bigquery_storage_v1 import types
 
+from carts_consumer.columns import added
 from carts_consumer.rows import RowType
 from dataplatform.clock import Clock
 from dataplatform.errors import PlatformError
+from dataplatform.logs import logger
 from dataplatform.retry import RetryPolicy, Verdict, classify, describe
 
 #: Requests must stay under 10 MB; the rest is room for the envelope.
@@ -80,7 +82,7 @@ class Appender:
         project, dataset, name = table.split(".")
         self._client = client
         self._parent = f"projects/{project}/datasets/{dataset}/tables/{name}"
-        self._row_type = row_type
+        self.row_type = row_type
         self._clock = clock
         self._listener = listener
         self._timeout = timeout_seconds
@@ -98,6 +100,14 @@ class Appender:
         )
         self._stream = created.name
         self._confirmed = 0
+        self._learn(created.table_schema)
+
+    def _learn(self, schema: Any) -> None:
+        """Follow the table: rows submitted from now on may fill the columns that it has beyond the contract."""
+        columns = added(schema.fields, self.row_type.table)
+        if columns != self.row_type.added:
+            self.row_type = RowType(self.row_type.table, columns)
+            logger().info("table has other columns", added=[column.name for column in columns])
 
     def forget(self) -> None:
         """Drop what was submitted and not answered; whoever waits for it must be cancelled by the caller."""
@@ -167,7 +177,7 @@ class Appender:
     async def _requests(self, connection: object, abandoned: asyncio.Event) -> AsyncIterator[Any]:
         """Yield what has no answer yet, in order, then whatever is submitted."""
         offset = self._confirmed
-        first = True
+        described: RowType | None = None
         while True:
             request = next((r for r in self._queue if r.sent_on is not connection and r.rows), None)
             if request is None:
@@ -178,9 +188,9 @@ class Appender:
                 abandoned.set()
                 return
             request.sent_on = connection
-            yield self._message(request.rows, offset, first=first)
+            yield self._message(request.rows, offset, described)
             offset += len(request.rows)
-            first = False
+            described = self.row_type
 
     async def _answer(self, call: Any, abandoned: asyncio.Event) -> Any:
         """Return the next answer, waiting for one that is owed no longer than the timeout."""
@@ -200,6 +210,8 @@ class Appender:
                 return reading.result()
 
     def _handle(self, response: Any) -> None:
+        if "updated_schema" in response:
+            self._learn(response.updated_schema)
         head = self._queue[0]
         if response.row_errors:
             head.without({error.index: error.message for error in response.row_errors})
@@ -219,13 +231,15 @@ class Appender:
         while self._queue and not self._queue[0].rows:
             _finish(self._queue.popleft())
 
-    def _message(self, rows: list[bytes], offset: int, *, first: bool) -> Any:
+    def _message(self, rows: list[bytes], offset: int, described: RowType | None) -> Any:
+        """Return a request; a connection learns its stream from the first one, and its rows' form when it changes."""
         request = types.AppendRowsRequest.pb(types.AppendRowsRequest())
         request.offset.value = offset
         request.proto_rows.rows.serialized_rows.extend(rows)
-        if first:  # a connection learns its stream and schema from its first request
+        if described is None:
             request.write_stream = self._stream
-            request.proto_rows.writer_schema.proto_descriptor.CopyFrom(self._row_type.descriptor)
+        if described is not self.row_type:
+            request.proto_rows.writer_schema.proto_descriptor.CopyFrom(self.row_type.descriptor)
         return types.AppendRowsRequest.wrap(request)
 
 

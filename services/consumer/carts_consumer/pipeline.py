@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from carts_consumer import archive, rows
+from carts_consumer import archive, columns, rows
 from carts_consumer.append import Appender, BadRows
 from carts_consumer.batch import Batch, BatchBuilder, Reason
 from carts_consumer.chunk import Chunk
@@ -195,10 +195,9 @@ class Pipeline:
             self._sequence += 1
             made = archive.build(self._settings.name, self._sequence, taken.lines, taken.published)
             uri = self._parts.zone.uri(made.name)
-        ending = rows.ending(self._parts.row_type, ingested_at=microseconds(self._clock.now()), raw_uri=uri)
         bad_rows = asyncio.ensure_future(
             self._parts.appender.submit(
-                [taken.rows[place] + ending for place in fresh], lambda: not batch.lost(self._clock.monotonic())
+                self._whole_rows(taken, fresh, uri), lambda: not batch.lost(self._clock.monotonic())
             )
         )
         flush = _Flush(batch, taken.messages, min(taken.observed, default=None), fresh, made, invalid, bad_rows)
@@ -225,6 +224,19 @@ class Pipeline:
         self._metrics.deduplicated.labels("warehouse").inc(held)
         self._metrics.deduplicated.labels("window").inc(len(taken) - len(fresh) - held)
         return fresh
+
+    def _whole_rows(self, taken: Records, fresh: Sequence[int], uri: str) -> list[bytes]:
+        row_type = self._parts.appender.row_type
+        ending = rows.ending(row_type, ingested_at=microseconds(self._clock.now()), raw_uri=uri)
+        if not row_type.added:
+            return [taken.rows[place] + ending for place in fresh]
+        return [
+            taken.rows[place] + ending + columns.fill(row_type, taken.messages[place].message.data, self._unfit)
+            for place in fresh
+        ]
+
+    def _unfit(self, column: str) -> None:
+        self._metrics.unfit_values.labels(column).inc()
 
     async def _finish(self, flush: _Flush) -> None:
         started = self._clock.monotonic()

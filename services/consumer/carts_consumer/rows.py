@@ -26,12 +26,14 @@ _TYPES = {
 
 
 class RowType:
-    """The protobuf form of one table's rows."""
+    """The protobuf form of one table's rows, with columns `added` to the table since."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, added: tuple[Column, ...] = ()) -> None:
+        self.table = table
+        self.added = added
         file = descriptor_pb2.FileDescriptorProto(name=f"{table.name}.proto", syntax="proto2")
         self.descriptor = file.message_type.add(name=table.name)
-        _describe(self.descriptor, table.columns)
+        _describe(self.descriptor, table.columns + added)  # behind, so that a row is the same in both forms
         pool = descriptor_pool.DescriptorPool()
         pool.Add(file)
         self.message: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName(table.name))

@@ -77,6 +77,29 @@ def test_the_circuit_opens_on_a_flood_of_invalid_messages_and_says_why(environme
     assert process.returncode == 0
 
 
+def test_a_column_added_to_the_table_is_filled_without_a_restart(environment: dict[str, str]) -> None:
+    process = start(environment, "carts_consumer")
+    address = _address(process)
+
+    def appended(cart_id: int) -> bool:
+        return cart_id in {row["cart_id"] for row in rows(environment, "select cart_id from {raw}.carts_events")}
+
+    publish(environment, [event(cart_id=1, coupon="early")])
+    until(lambda: appended(1), "the first row")
+    rows(environment, "alter table {raw}.carts_events add column coupon string")
+    publish(environment, [event(cart_id=2, coupon="unknown yet")])  # its answer tells of the column
+    until(lambda: appended(2), "the second row")
+    publish(environment, [event(cart_id=3, coupon="ten off"), event(cart_id=4, coupon=5), event(cart_id=5)])
+    until(lambda: appended(5), "the last rows")
+    metrics = _get(f"{address}/metrics")[1]
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=40)
+    assert process.returncode == 0
+    found = rows(environment, "select cart_id, coupon from {raw}.carts_events order by cart_id")
+    assert [row["coupon"] for row in found] == [None, None, "ten off", None, None]
+    assert 'consumer_added_column_values_unfit_total{column="coupon"} 1.0' in metrics
+
+
 def test_a_missing_subscription_is_one_sentence(environment: dict[str, str]) -> None:
     done = run({**environment, "EYDP_SUBSCRIPTION": "nowhere"}, "carts_consumer", code=78)
     assert "/subscriptions/nowhere does not exist: create it with `eydp provision`" in done.stderr

@@ -161,3 +161,25 @@ def test_the_default_stream_appends_without_offsets(
     append(writer, proto_request(stream, None, {"id": 1}), proto_request(stream, None, {"id": 1}))
 
     assert ids(queries, table) == [1, 1]
+
+
+def test_a_writer_is_told_once_of_a_column_added_meanwhile(
+    writer: BigQueryWriteClient, queries: bigquery.Client, stream: str, table: str
+) -> None:
+    [before] = append(writer, proto_request(stream, 0, {"id": 1}))
+    queries.query_and_wait(f"ALTER TABLE write_api.{table} ADD COLUMN coupon STRING")
+    told, after = append(writer, proto_request(stream, 1, {"id": 2}), proto_request(stream, 2, {"id": 3}))
+
+    assert "updated_schema" not in before
+    assert [field.name for field in told.updated_schema.fields] == ["id", "name", "at", "coupon"]
+    assert "updated_schema" not in after
+
+
+def test_a_request_may_have_the_size_that_bigquery_takes(
+    writer: BigQueryWriteClient, queries: bigquery.Client, stream: str, table: str
+) -> None:
+    [answer] = append(writer, proto_request(stream, 0, {"id": 1, "name": "x" * 9_000_000}))
+
+    assert not answer.error.code
+    found = queries.query_and_wait(f"SELECT length(name) AS n FROM write_api.{table}")  # noqa: S608 - made up here
+    assert [row["n"] for row in found] == [9_000_000]

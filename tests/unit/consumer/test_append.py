@@ -28,6 +28,8 @@ class WriteApi:
     plan: list[str] = field(default_factory=list)
     connections: int = 0
     bad: frozenset[bytes] = frozenset()
+    columns: list[str] = field(default_factory=list)
+    described: list[list[str]] = field(default_factory=list)
 
     async def append(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         self.connections += 1
@@ -48,6 +50,8 @@ class WriteApi:
 
     def _take(self, request: Any) -> Any:
         answer = _ANSWER()
+        if request.proto_rows.HasField("writer_schema"):
+            self.described.append([column.name for column in request.proto_rows.writer_schema.proto_descriptor.field])
         given, offset = list(request.proto_rows.rows.serialized_rows), request.offset.value
         refused = [i for i, row in enumerate(given) if row in self.bad]
         if offset < len(self.rows):
@@ -61,6 +65,9 @@ class WriteApi:
         else:
             self.rows += given
             answer.append_result.offset.value = offset
+            for name in self.columns:
+                answer.updated_schema.fields.add(name=name, type_=types.TableFieldSchema.Type.STRING, mode=1)
+            self.columns = []
         return answer
 
 
@@ -198,3 +205,29 @@ async def test_forgotten_rows_are_not_appended(api: tuple[WriteApi, Appender, Re
     assert await _append(appender, [b"b"]) == [{}]
     dropped.cancel()
     assert write.rows == [b"b"]
+
+
+async def test_a_column_added_to_the_table_is_described_with_the_next_request_of_the_same_connection(
+    api: tuple[WriteApi, Appender, Reasons],
+) -> None:
+    write, appender, _ = api
+    running = asyncio.ensure_future(appender.run())
+    contract = [column.name for column in CART_EVENTS.columns]
+    await appender.submit([b"a"], _always)
+    write.columns = [*contract, "coupon"]
+    await appender.submit([b"b"], _always)
+    assert [column.name for column in appender.row_type.added] == ["coupon"]
+    await appender.submit([b"c"], _always)
+    await appender.submit([b"d"], _always)
+    running.cancel()
+    assert write.described == [contract, [*contract, "coupon"]]
+    assert (write.rows, write.connections) == ([b"a", b"b", b"c", b"d"], 1)
+
+
+async def test_a_new_stream_knows_the_columns_that_its_table_has(api: tuple[WriteApi, Appender, Reasons]) -> None:
+    write, appender, _ = api
+    write.columns = ["coupon"]
+    await _append(appender, [b"a"])
+    assert appender.row_type.added
+    await appender.open()  # the table of this fake is made without them
+    assert appender.row_type.added == ()
