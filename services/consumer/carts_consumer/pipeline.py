@@ -7,6 +7,7 @@ acknowledged, and Pub/Sub gives it to somebody again.
 """
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -340,7 +341,8 @@ class Pipeline:
     async def _keep_leases(self) -> None:
         pause = min(1.0, self._settings.lease_seconds / 12)
         while True:
-            await self._clock.sleep(pause)
+            # Jitter: consumers that started together must not all ask at once.
+            await self._clock.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter is no secret
             self._observe()
             asked_at = self._clock.monotonic()
             due = self.leases.due(asked_at)
