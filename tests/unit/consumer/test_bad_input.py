@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from carts_consumer.decode import Decoded, Invalid, decode
-from carts_consumer.rows import RowType, encode_events
+from carts_consumer.decode import Invalid, decode
+from carts_consumer.records import records
+from carts_consumer.rows import RowType
 from dataplatform import schemas
-from dataplatform.envelope import attributes_json, message_line, read_lines
+from dataplatform.envelope import read_lines
 from dataplatform.models import partition_range
 from support.bad_input.generated import drawn
 from support.bad_input.message import Message
 from support.bad_input.mutations import HEAVY_ONES, INVALID_ONES, VALID_ONES, heavy, mutated
-from support.bad_input.oracle import VALID, is_json, judge, microseconds
+from support.bad_input.oracle import VALID, is_json, judge
 from support.bad_input.writing import SECRET
 from support.events import NOW, received
 from support.findings import Findings
@@ -38,14 +39,6 @@ def _wrap(message: Message, number: int) -> Any:
     return wrapped
 
 
-def _rows(decoded: Decoded) -> list[Any]:
-    ids = [received.message.message_id for received in decoded.messages]
-    published = [microseconds(NOW)] * len(ids)
-    return [
-        _ROW.message.FromString(row) for row in encode_events(_ROW, decoded.events, decoded.payloads, ids, published)
-    ]
-
-
 def _row_faults(row: Any, expected: Mapping[str, Any], message: Message) -> Iterator[str]:
     """Yield which columns hold something else than the contract says; absent ones read as 0 and empty."""
     for name, value in expected.items():
@@ -58,9 +51,7 @@ def _row_faults(row: Any, expected: Mapping[str, Any], message: Message) -> Iter
         yield "the payload column is not what was received"
 
 
-def _line_faults(wrapped: Any, message: Message) -> Iterator[str]:
-    attributes = attributes_json(wrapped.message.attributes)
-    line = message_line(wrapped.message.message_id, "2026-11-24T06:00:00Z", attributes, 1, message.data)
+def _line_faults(line: bytes, message: Message) -> Iterator[str]:
     (read,) = read_lines(line)
     if not line.endswith(b"\n") or line.count(b"\n") != 1 or b"\r" in line:
         yield "the archived line is not one line"
@@ -84,8 +75,11 @@ def _judge_all(messages: Sequence[Message]) -> Counter[str]:
         by_id = {str(number): message for number, message in batch}
         wrapped = [_wrap(message, number) for number, message in batch]
         decoded = decode(wrapped, _DAYS)
-        rows = _rows(decoded)
-        valid = {received.message.message_id: row for received, row in zip(decoded.messages, rows, strict=True)}
+        made = records(decoded, _ROW)
+        valid = {
+            received.message.message_id: (_ROW.message.FromString(row), line)
+            for received, row, line in zip(made.messages, made.rows, made.lines, strict=True)
+        }
         invalid = {item.message.message.message_id: item for item in decoded.invalid}
         assert valid.keys() | invalid.keys() == by_id.keys()
         assert len(decoded.messages) + len(decoded.invalid) == len(batch)
@@ -102,7 +96,8 @@ def _judge_all(messages: Sequence[Message]) -> Counter[str]:
             if key in invalid:
                 faults += _detail_faults(invalid[key])
             else:
-                faults += [*_row_faults(valid[key], verdict.row or {}, message), *_line_faults(received_, message)]
+                row, line = valid[key]
+                faults += [*_row_faults(row, verdict.row or {}, message), *_line_faults(line, message)]
             for fault in faults:
                 findings.add(f"{message.kind}: {fault}", message.data)
     findings.fail_on_any()
