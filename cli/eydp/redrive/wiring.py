@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from google.api_core import exceptions as google
 
@@ -34,6 +35,7 @@ class Tools:
     emulators: EmulatorSettings
     clock: Clock
     retrier: Retrier
+    storage: Any
     warehouse: Warehouse
     zone: RawZone
     entries: Entries
@@ -46,10 +48,9 @@ class Tools:
 
     def lease(self, what: str, seconds: float) -> Lease:
         """Return the lease of this run; a renewal is tried no longer than the lease allows."""
-        storage = clients.storage_client(self.platform, self.emulators)
         retrier = Retrier(RetryPolicy(deadline_seconds=seconds / 2), self.clock)
         timeout = min(self.platform.request_timeout_seconds, seconds / 3)
-        zone = RawZone(storage, self.platform.bucket_name, retrier, timeout_seconds=timeout)
+        zone = RawZone(self.storage, self.platform.bucket_name, retrier, timeout_seconds=timeout)
         return Lease(zone, what, self.run_id, self.clock, seconds=seconds)
 
     @asynccontextmanager
@@ -120,7 +121,9 @@ async def _with_tools[T](context: Context, work: Callable[[Tools], Awaitable[T]]
     run_id = f"{clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     try:
         return await work(
-            Tools(platform, emulators, clock, retrier, warehouse, zone, entries, Originals(entries, zone), run_id)
+            Tools(
+                platform, emulators, clock, retrier, storage, warehouse, zone, entries, Originals(entries, zone), run_id
+            )
         )
     finally:
         bigquery.close()
