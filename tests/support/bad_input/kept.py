@@ -36,7 +36,7 @@ def pretty_printed(rng: random.Random, made: dict[str, Any]) -> bytes:
 
 
 def white_space(rng: random.Random, made: dict[str, Any]) -> bytes:
-    return rng.choice([b"", b" ", b"\r\n"]) + dump(rng, made) + rng.choice([b" ", b"\n", b"\r\n\t "])
+    return rng.choice([b"", b" ", b"\r\n", b"\r"]) + dump(rng, made) + rng.choice([b" ", b"\n", b"\r", b"\r\n\t "])
 
 
 def other_order(rng: random.Random, made: dict[str, Any]) -> bytes:

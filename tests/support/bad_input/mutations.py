@@ -26,6 +26,7 @@ INVALID_ONES: dict[str, tuple[str, Mutation]] = {
     "trailing garbage": ("not_json", no_json.trailing),
     "BOM or other encoding": ("not_json", no_json.other_encoding),
     "bytes no string may hold": ("not_json", no_json.inside_text),
+    "NaN and Infinity": ("not_json", no_json.no_number),
     "tokens that are not JSON": ("not_json", no_json.no_token),
     "nested too deeply": ("not_json", no_json.too_deep),
     "noise": ("not_json", no_json.noise),
