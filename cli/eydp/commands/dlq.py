@@ -85,7 +85,7 @@ def show(
         received, said = working_with(context(), look)
     message = received.message
     letter = {**asdict(dlq.Letter.of(received)), "ordering_key": message.ordering_key, "consumer_now": said}
-    attributes = dict(message.attributes)
+    attributes = dict(sorted(message.attributes.items()))
     if as_json:
         tables.print_json({**letter, "attributes": attributes, **for_scripts(message.data, max_bytes)})
         return

@@ -112,7 +112,7 @@ def show(
     shown.lines(found.actions)
     shown.say("\nattributes" if found.original.attributes else "\nno attributes")
     if found.original.attributes:
-        shown.fields(found.original.attributes)
+        shown.fields(dict(sorted(found.original.attributes.items())))
     shown.say(f"\npayload, {len(found.original.data)} bytes")
     shown.say(as_text(found.original.data, max_bytes))
 

@@ -10,12 +10,13 @@ import socket
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from google.api_core.exceptions import GoogleAPICallError
+
 from dataplatform.clock import Clock, rfc3339
 from dataplatform.errors import BusyError, InvalidDataError, UnavailableError
 from dataplatform.logs import logger
 from dataplatform.rawzone import RawZone, Versioned
-
-DEFAULT_SECONDS = 60
+from dataplatform.retry import describe
 
 
 class Lease:
@@ -83,8 +84,8 @@ class Lease:
     async def _release(self) -> None:
         try:
             await self._write(0)
-        except UnavailableError as error:
-            logger().warning("lease not released; it runs out by itself", reason=str(error))
+        except (UnavailableError, GoogleAPICallError) as error:
+            logger().warning("lease not released; it runs out by itself", reason=describe(error))
 
     async def _write(self, seconds: float) -> bool:
         """Write that the lease is held for `seconds`; return False when somebody else wrote before."""
