@@ -1,8 +1,10 @@
 """One streaming pull: reads answers, opens the stream again when it ends.
 
 Pub/Sub ends every stream now and then; that is normal. A stream that stays silent is opened again too, because
-streams were seen to stall without an error. A stream that was not read for a while is dropped with what lies unread in
-it: the leases of those messages run since they were sent, and others may have been given them meanwhile.
+streams were seen to stall without an error. A stream that was not read for a while, because the process was frozen or
+the pipeline had no room, is dropped with what lies unread in it: the leases of those messages run since they were sent,
+and others may have been given them meanwhile. It is dropped as soon as that is so, lest Pub/Sub send into it again and
+again, and each time count a delivery attempt.
 """
 
 import asyncio
@@ -17,6 +19,8 @@ from dataplatform.retry import RetryPolicy, Verdict, classify, describe
 
 _SILENT_SECONDS = 300.0
 _TICK_SECONDS = 1.0
+#: A stream that lived so long ended for a reason of its own: the next one is opened without much delay.
+_SOUND_SECONDS = 10.0
 #: Share of the lease that messages may lie unread; the pipeline counts the rest from when they are read.
 UNREAD_SHARE = 0.25
 
@@ -63,7 +67,7 @@ class PullStream:
         self._clock = clock
         self._listener = listener
         self._on_messages = on_messages
-        self._policy = RetryPolicy(deadline_seconds=float("inf"), maximum_seconds=10)
+        self._policy = RetryPolicy(deadline_seconds=float("inf"), maximum_seconds=3)
 
     async def run(self) -> None:
         """Pull until cancelled.
@@ -81,7 +85,7 @@ class PullStream:
                     raise
                 reason = describe(error)
             self._listener.stream_ended(reason)
-            attempt = 1 if self._clock.monotonic() - opened > self._policy.maximum_seconds else attempt + 1
+            attempt = 1 if self._clock.monotonic() - opened > _SOUND_SECONDS else attempt + 1
             await self._clock.sleep(self._policy.delay(attempt, random.random()))  # noqa: S311 - jitter is no secret
 
     async def _requests(self) -> AsyncIterator[Any]:
@@ -112,7 +116,23 @@ class PullStream:
                 if not isinstance(response, types.StreamingPullResponse):
                     return "it was closed"
                 messages = types.StreamingPullResponse.pb(response).received_messages
-                if messages:
-                    await self._on_messages(messages)
+                if messages and not await self._deliver(call, messages):
+                    return "there was no room for what it holds"
         finally:
             call.cancel()
+
+    async def _deliver(self, call: Any, messages: Sequence[Any]) -> bool:
+        """Hand messages over, however long that takes; return False when the stream was dropped meanwhile."""
+        dropped = False
+
+        def drop() -> None:
+            nonlocal dropped
+            dropped = True
+            call.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._unread_seconds, drop)
+        try:
+            await self._on_messages(messages)
+        finally:
+            timer.cancel()
+        return not dropped
