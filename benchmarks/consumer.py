@@ -1,39 +1,35 @@
-"""The consumer's throughput, CPU and memory, against sinks that answer at once, beside what people usually write.
+"""The consumer's throughput, CPU by stage, memory and latency, beside what people usually write.
 
-    python benchmarks/consumer.py [--events 1000000] [--small 50000] [--profile]
+    python benchmarks/consumer.py [--events 1000000] [--usual 200000] [--profile]
 
-The embedded Pub/Sub emulator and the sinks have one core, the consumer under test the other. All rows of the table
-come from one run on one machine; compare them with each other, not with another machine's.
+The embedded Pub/Sub emulator and sinks that answer at once have one core, the consumer under test the other. All
+figures come from one run on one machine; compare them with each other, not with another machine's.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import platform
-import subprocess
+import statistics
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import grpc
-from google.pubsub_v1 import types
+from rig.backlog import SUBSCRIPTION, fill, flow
+from rig.bench import CONSUMER_CORE, RIG, Bench, bench, child, cpu_seconds, machine, peak_mib
 
-from dataplatform.clock import rfc3339
-from dataplatform.models import event_id
-
-_HERE = Path(__file__).parent
-_PROJECT = "bench"
-_TOPIC = f"projects/{_PROJECT}/topics/carts-events"
-_SUBSCRIPTION = f"projects/{_PROJECT}/subscriptions/carts-events-sub"
 _IDLE_SECONDS = 1.0
+_LATENCY_RATE = 1_000
+_LATENCY_SECONDS = 30.0
+_STAGE_EVENTS = 200_000
+_USUAL = (
+    ("raw streaming pull that only acknowledges", "raw"),
+    ("subscribe() that only acknowledges", "subscribe"),
+    ("subscribe(), pydantic, 500 rows an insert_rows_json", "batching"),
+    ("subscribe(), pydantic, insert_rows_json a message", "plain"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,104 +43,32 @@ class Measured:
     peak_mib: float
 
 
-def event(i: int, observed_at: str) -> tuple[str, bytes]:
-    """Return id and payload of a cart event of about 400 bytes with four lines."""
-    key = event_id("fakestore", 1, i, 1)
-    cart = {
-        "id": i,
-        "userId": i % 1000,
-        "date": "2026-11-24T00:00:00.000Z",
-        "products": [{"productId": j + i % 20, "quantity": j + 1} for j in range(4)],
-    }
-    body = {
-        "event_id": key,
-        "event_type": "cart_created",
-        "schema_version": 1,
-        "source": "fakestore",
-        "epoch": 1,
-        "cart_id": i,
-        "version": 1,
-        "observed_at": observed_at,
-        "cart": cart,
-    }
-    return key, json.dumps(body, separators=(",", ":")).encode()
-
-
-async def fill(address: str, events: int) -> None:
-    """Make topic and subscription anew and publish the events."""
-    async with grpc.aio.insecure_channel(address) as channel:
-
-        async def call(method: str, message: Any) -> None:
-            await channel.unary_unary(f"/google.pubsub.v1.{method}")(message.SerializeToString())
-
-        topic, subscription = types.Topic.pb(types.Topic(name=_TOPIC)), types.Subscription()
-        subscription.name, subscription.topic, subscription.ack_deadline_seconds = _SUBSCRIPTION, _TOPIC, 60
-        for method, message in (
-            ("Subscriber/DeleteSubscription", types.DeleteSubscriptionRequest.pb()(subscription=_SUBSCRIPTION)),
-            ("Publisher/CreateTopic", topic),
-        ):
-            try:
-                await call(method, message)
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS}:
-                    raise
-        await call("Subscriber/CreateSubscription", types.Subscription.pb(subscription))
-        observed_at = rfc3339(datetime.now(UTC))
-        for start in range(0, events, 1000):
-            request = types.PublishRequest.pb()(topic=_TOPIC)
-            for i in range(start, min(events, start + 1000)):
-                key, data = event(i, observed_at)
-                attributes = {
-                    "event_id": key,
-                    "event_type": "cart_created",
-                    "schema_version": "1",
-                    "source": "fakestore",
-                }
-                request.messages.add(data=data, attributes=attributes)
-            await call("Publisher/Publish", request)
-
-
-@contextmanager
-def child(command: Sequence[str], core: int, environment: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """Run a process on one core and end it afterwards."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    os.sched_setaffinity(process.pid, {core})
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def stats(http: str) -> dict[str, Any]:
-    """Return what the sinks counted."""
-    with urllib.request.urlopen(f"http://{http}/stats") as answer:
-        counted: dict[str, Any] = json.load(answer)
-    return counted
-
-
-def measure(name: str, command: Sequence[str], environment: Mapping[str, str], events: int, core: int) -> Measured:
+def measure_usual(name: str, mode: str, place: Bench, events: int) -> Measured:
     """Run one of the usual consumers to its end.
 
     The program writes `{"events", "seconds", "cpu_seconds", "peak_mib"}` as its last line.
     """
-    with child(command, core, environment) as process:
+    asyncio.run(fill(place.pubsub, events))
+    command = [sys.executable, str(RIG / "usual_consumers.py"), mode, SUBSCRIPTION, str(events)]
+    with child(command, CONSUMER_CORE, place.environment) as process:
         output, _ = process.communicate()
     last = json.loads(output.strip().splitlines()[-1])
-    if last["events"] != events:
+    if last["events"] < events:
         raise SystemExit(f"{name} handled {last['events']} of {events} events")
     return Measured(name, events, events / last["seconds"], last["cpu_seconds"] / events * 1e6, last["peak_mib"])
 
 
-def measure_ours(environment: Mapping[str, str], http: str, events: int, core: int, profile: str | None) -> Measured:
+def measure_ours(place: Bench, events: int, profile: str | None = None) -> Measured:
     """Run `python -m carts_consumer` on the backlog, sampling its CPU time until the last row is in."""
+    asyncio.run(fill(place.pubsub, events))
     python = [sys.executable, *(["-m", "cProfile", "-o", profile] if profile else [])]
-    before = stats(http)["rows"]
+    command = [*python, "-m", "carts_consumer", "--until-idle", str(_IDLE_SECONDS)]
+    before = place.stats()["rows"]
     first = last = None
-    with child([*python, "-m", "carts_consumer", "--until-idle", str(_IDLE_SECONDS)], core, environment) as process:
+    with child(command, CONSUMER_CORE, place.environment) as process:
         while process.poll() is None:
-            rows = stats(http)["rows"] - before
-            sample = (time.monotonic(), rows, _cpu_seconds(process.pid), _peak_mib(process.pid))
+            rows = place.stats()["rows"] - before
+            sample = (time.monotonic(), rows, cpu_seconds(process.pid), peak_mib(process.pid))
             if rows and first is None:
                 first = sample
             if first is not None and sample[3] and (last is None or rows > last[1]):
@@ -162,66 +86,59 @@ def measure_ours(environment: Mapping[str, str], http: str, events: int, core: i
     )
 
 
-def _cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def measure_stages() -> dict[str, float]:
+    """Return CPU microseconds an event by stage."""
+    command = [sys.executable, "-m", "rig.stages", str(_STAGE_EVENTS)]
+    path = os.pathsep.join([str(RIG.parent), os.environ.get("PYTHONPATH", "")])
+    with child(command, CONSUMER_CORE, {**os.environ, "PYTHONPATH": path}) as process:
+        output, _ = process.communicate()
+    stages: dict[str, float] = json.loads(output)
+    return stages
 
 
-def _peak_mib(pid: int) -> float:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    line = next((line for line in status.splitlines() if line.startswith("VmHWM")), "VmHWM: 0")
-    return int(line.split()[1]) / 1024
+def measure_latency(place: Bench) -> list[float]:
+    """Return the seconds from published to appended of each event, at a steady rate, once the consumer runs."""
+    asyncio.run(fill(place.pubsub, 0))
+    with child([sys.executable, "-m", "carts_consumer"], CONSUMER_CORE, place.environment):
+        before = place.stats()["rows"]
+        warm_up = asyncio.run(flow(place.pubsub, _LATENCY_RATE, 1))
+        _wait(lambda: place.stats()["rows"] - before, warm_up)
+        place.configure(latency=True)
+        published = asyncio.run(flow(place.pubsub, _LATENCY_RATE, _LATENCY_SECONDS, first=warm_up))
+        _wait(lambda: len(place.stats()["latencies"]), published)
+    place.configure(latency=False)
+    return list(place.stats()["latencies"])
+
+
+def _wait(appended: Callable[[], int], published: int) -> None:
+    deadline = time.monotonic() + 30
+    while (rows := appended()) < published:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{rows} of {published} events were appended")
+        time.sleep(0.2)
 
 
 def main() -> None:
-    """Measure each consumer and print the table."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000, help="for this consumer and the raw pull")
-    parser.add_argument("--small", type=int, default=50_000, help="for subscribe(); the plain consumer has a tenth")
+    parser.add_argument("--usual", type=int, default=200_000, help="for subscribe(); those that insert have less")
     parser.add_argument("--profile", action="store_true", help="also print this consumer's hot functions")
     options = parser.parse_args()
-    consumer_core, other_core = 0, os.cpu_count() or 1
-    other_core -= 1
-    table: list[Measured] = []
-    emulator = [sys.executable, "-m", "localcloud.pubsub", "--port", "0"]
-    with (
-        child(emulator, other_core) as pubsub,
-        child([sys.executable, str(_HERE / "sinks.py")], other_core) as sinks,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        address = pubsub.stdout.readline().split()[-1]
-        where = json.loads(sinks.stdout.readline())
-        environment = {
-            **os.environ,
-            "PUBSUB_EMULATOR_HOST": address,
-            "STORAGE_EMULATOR_HOST": f"http://{where['http']}",
-            "BIGQUERY_EMULATOR_HOST": f"http://{where['http']}",
-            "BIGQUERY_STORAGE_EMULATOR_HOST": where["grpc"],
-            "EYDP_PROJECT": _PROJECT,
-            "EYDP_METRICS_PORT": "0",
-        }
-        asyncio.run(fill(address, options.events))
-        table.append(measure_ours(environment, where["http"], options.events, consumer_core, None))
-        for name, mode, count in (
-            ("raw streaming pull that only acknowledges", "raw", options.events),
-            ("subscribe() that only acknowledges", "subscribe", options.small),
-            ("subscribe(), pydantic, insert_rows_json a message", "plain", max(1, options.small // 10)),
-        ):
-            asyncio.run(fill(address, count))
-            command = [sys.executable, str(_HERE / "usual_consumers.py"), mode, _SUBSCRIPTION, str(count)]
-            table.append(measure(name, command, environment, count, consumer_core))
+    counts = {"raw": options.events, "subscribe": options.usual, "batching": options.usual // 4}
+    with bench() as place:
+        table = [measure_ours(place, options.events)]
+        table += [
+            measure_usual(name, mode, place, counts.get(mode, max(1, options.usual // 40))) for name, mode in _USUAL
+        ]
+        latencies = measure_latency(place)
         if options.profile:
-            asyncio.run(fill(address, options.small))
-            profile = f"{folder}/profile"
-            measure_ours(environment, where["http"], options.small, consumer_core, profile)
-            _print_profile(profile)
+            with tempfile.NamedTemporaryFile() as profile:
+                measure_ours(place, options.usual, profile.name)
+                _print_profile(profile.name)
     _print(table)
+    _print_stages(measure_stages(), table[0])
+    _print_latency(latencies)
 
 
 def _print_profile(profile: str) -> None:
@@ -231,7 +148,7 @@ def _print_profile(profile: str) -> None:
 
 
 def _print(table: Sequence[Measured]) -> None:
-    print(f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}")
+    print(machine())
     print(f"{'consumer':<52}{'events':>10}{'events/s':>10}{'CPU s/M':>9}{'peak MiB':>10}{'ratio':>8}")
     ours = table[0].rate
     for row in table:
@@ -242,11 +159,19 @@ def _print(table: Sequence[Measured]) -> None:
     print("ratio: how many times as many events a second this consumer handles")
 
 
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+def _print_stages(stages: dict[str, float], ours: Measured) -> None:
+    print(f"\n{'stage':<52}{'CPU s/M':>10}")
+    for stage, cost in sorted(stages.items(), key=lambda item: -item[1]):
+        print(f"{stage:<52}{cost:>10.1f}")
+    print(
+        f"{'gRPC, HTTP, event loop, acknowledging: the rest':<52}{ours.cpu_per_million - sum(stages.values()):>10.1f}"
+    )
+
+
+def _print_latency(latencies: Sequence[float]) -> None:
+    parts = statistics.quantiles(latencies, n=100)
+    print(f"\npublished to appended at {_LATENCY_RATE} events/s, {len(latencies):,} events, flush age 1 s:")
+    print(f"p50 {parts[49]:.3f} s, p99 {parts[98]:.3f} s, longest {max(latencies):.3f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What people usually write, for comparison: `usual_consumers.py raw|subscribe|plain SUBSCRIPTION COUNT`.
+"""What people usually write, for comparison: `usual_consumers.py raw|subscribe|batching|plain SUBSCRIPTION COUNT`.
 
 Prints one line of JSON: events, seconds and CPU seconds from the first message on, peak memory.
 """
@@ -6,12 +6,16 @@ Prints one line of JSON: events, seconds and CPU seconds from the first message 
 import asyncio
 import json
 import os
+import queue
 import resource
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
+
+_BATCH = 500
 
 
 class Meter:
@@ -74,46 +78,63 @@ async def raw(subscription: str, count: int) -> Meter:
     return meter
 
 
-def subscribe(subscription: str, count: int, *, plain: bool) -> Meter:
-    """The callback client; with `plain`, each message is validated and inserted as a row of its own."""
+def subscribe(subscription: str, count: int, mode: str) -> Meter:
+    """The callback client: it only acknowledges, or inserts each message (`plain`) or 500 at once (`batching`)."""
     from google.cloud import pubsub_v1
 
-    from dataplatform import clients, settings
-    from dataplatform.models import CART_EVENT
-
     meter = Meter(count)
-    table = "bench.bq_raw.carts_events"
-    bigquery = (
-        clients.bigquery_client(settings.load(settings.PlatformSettings), settings.load(settings.EmulatorSettings))
-        if plain
-        else None
-    )
-
-    def callback(message: Any) -> None:
-        if bigquery is not None:
-            event = CART_EVENT.validate_json(message.data)
-            row = {"event_id": event["event_id"], "cart_id": event["cart_id"], "payload": message.data.decode()}
-            bigquery.insert_rows_json(table, [row])
-        message.ack()
-        meter.add(1)
-
+    handle = _handlers(meter, mode)
     client = pubsub_v1.SubscriberClient()
-    pulling = client.subscribe(
-        subscription, callback, flow_control=pubsub_v1.types.FlowControl(max_messages=20_000, max_bytes=200 << 20)
-    )
+    flow = pubsub_v1.types.FlowControl(max_messages=20_000, max_bytes=200 << 20)
+    pulling = client.subscribe(subscription, handle, flow_control=flow)
     meter.done.wait(600)
     pulling.cancel()
     return meter
 
 
+def _handlers(meter: Meter, mode: str) -> Callable[[Any], None]:
+    def finish(messages: Sequence[Any]) -> None:
+        for message in messages:
+            message.ack()
+        meter.add(len(messages))
+
+    if mode == "subscribe":
+        return lambda message: finish([message])
+
+    from dataplatform import clients, settings
+    from dataplatform.models import CART_EVENT
+
+    client = clients.bigquery_client(settings.load(settings.PlatformSettings), settings.load(settings.EmulatorSettings))
+
+    def insert(messages: Sequence[Any]) -> None:
+        rows = []
+        for message in messages:
+            event = CART_EVENT.validate_json(message.data)
+            rows.append({"event_id": event["event_id"], "cart_id": event["cart_id"], "payload": message.data.decode()})
+        client.insert_rows_json("bench.bq_raw.carts_events", rows)
+        finish(messages)
+
+    if mode == "plain":
+        return lambda message: insert([message])
+
+    waiting: queue.Queue[Any] = queue.Queue()
+
+    def work() -> None:
+        while True:
+            batch = [waiting.get()]
+            with suppress(queue.Empty):
+                while len(batch) < _BATCH:
+                    batch.append(waiting.get(timeout=0.2))
+            insert(batch)
+
+    threading.Thread(target=work, daemon=True).start()
+    return waiting.put
+
+
 def main() -> None:
     """Run one mode and leave at once: what the clients do at their end is not measured."""
     mode, subscription, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    meter = (
-        asyncio.run(raw(subscription, count))
-        if mode == "raw"
-        else subscribe(subscription, count, plain=mode == "plain")
-    )
+    meter = asyncio.run(raw(subscription, count)) if mode == "raw" else subscribe(subscription, count, mode)
     meter.report()
     os._exit(0)
 
