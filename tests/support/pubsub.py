@@ -17,18 +17,24 @@ def emulators(environment: Mapping[str, str]) -> EmulatorSettings:
     return EmulatorSettings.model_validate({name: environment.get(name.upper(), "") for name in names})
 
 
-def publish(environment: Mapping[str, str], payloads: Iterable[bytes | dict[str, Any]]) -> None:
-    """Publish payloads in requests of 500, in order."""
-    data = [payload if isinstance(payload, bytes) else json.dumps(payload).encode() for payload in payloads]
+def publish(
+    environment: Mapping[str, str], payloads: Iterable[bytes | dict[str, Any]], *, ordered: bool = False
+) -> None:
+    """Publish payloads in requests of 500, in order; when `ordered`, with the cart's id as ordering key."""
+    data = [
+        types.PubsubMessage(
+            data=payload if isinstance(payload, bytes) else json.dumps(payload).encode(),
+            attributes={"source": "test"},
+            ordering_key=str(payload["cart_id"]) if ordered and isinstance(payload, dict) else "",
+        )
+        for payload in payloads
+    ]
     topic = f"projects/{environment['EYDP_PROJECT']}/topics/{environment['EYDP_TOPIC']}"
 
     async def send() -> None:
         client = clients.publisher_client(emulators(environment))
         for start in range(0, len(data), 500):
-            messages = [
-                types.PubsubMessage(data=item, attributes={"source": "test"}) for item in data[start : start + 500]
-            ]
-            await client.publish(topic=topic, messages=messages, retry=None, timeout=20)
+            await client.publish(topic=topic, messages=data[start : start + 500], retry=None, timeout=20)
         await client.transport.close()
 
     asyncio.run(send())
