@@ -58,9 +58,7 @@ class Stages:
 
     def flush(self, chunks: list[Chunk]) -> None:
         """Deduplicate, compress, complete rows and encode the append request of one flush."""
-        taken = Records()
-        for chunk in chunks:
-            self._timed("chunk", lambda chunk=chunk: taken.extend(chunk.records))  # type: ignore[misc]
+        taken = self._timed("chunk", lambda: _merged(chunks))
         self._timed("deduplicate", lambda: [key for key in taken.event_ids if self._window.add(key)])
         made = self._timed("compress the object", lambda: archive.build("bench", 1, taken.lines, taken.published))
         uri = f"gs://bucket/{made.name}"
@@ -69,6 +67,13 @@ class Stages:
         request = _REQUEST()
         self._timed("encode the append", lambda: request.proto_rows.rows.serialized_rows.extend(whole))
         self._timed("encode the append", request.SerializeToString)
+
+
+def _merged(chunks: list[Chunk]) -> Records:
+    taken = Records()
+    for chunk in chunks:
+        taken.extend(chunk.records)
+    return taken
 
 
 def _answers(events: int) -> Iterator[bytes]:

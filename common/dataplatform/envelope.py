@@ -22,23 +22,20 @@ class Line:
     payload: bytes
 
 
-def message_line(message_id: str, publish_time: str, attributes: str, delivery_attempt: int, payload: bytes) -> bytes:
+def message_line(
+    message_id: str, publish_time: str, attributes: Mapping[str, str], delivery_attempt: int, payload: bytes
+) -> bytes:
     """Return the line, newline included, of a Pub/Sub message whose payload was found to be valid JSON.
 
-    `publish_time` is RFC 3339 in UTC, `attributes` the JSON text of the message's attributes. Joining bytes costs a
-    microsecond; encoding JSON anew would cost ten.
+    `publish_time` is RFC 3339 in UTC. Joining costs two microseconds; encoding JSON anew would cost ten.
     """
+    # Not items(): a protobuf map yields them through Python.
+    pairs = ",".join([f"{_QUOTE(key)}:{_QUOTE(attributes[key])}" for key in attributes])
     head = (
         f'{{"message_id":{_QUOTE(message_id)},"publish_time":"{publish_time}",'
-        f'"attributes":{attributes},"delivery_attempt":{delivery_attempt},'
+        f'"attributes":{{{pairs}}},"delivery_attempt":{delivery_attempt},'
     )
     return head.encode() + _payload(payload)
-
-
-def attributes_json(attributes: Mapping[str, str]) -> str:
-    """Return a message's attributes as JSON text; joining is three times faster than a general encoder."""
-    # Not items(): a protobuf map yields them through Python.
-    return "{" + ",".join([f"{_QUOTE(key)}:{_QUOTE(attributes[key])}" for key in attributes]) + "}"
 
 
 def record_line(fields: Mapping[str, Any], payload: bytes) -> bytes:

@@ -6,7 +6,7 @@ becomes the `payload` column.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from dataplatform.refusal import Fault, refusal
 MAX_PAYLOAD_BYTES = 5 << 20
 
 _MICROSECONDS = 1_000_000
+_MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,11 +35,15 @@ class Invalid:
 
 @dataclass(slots=True)
 class Decoded:
-    """The outcome of one chunk: three parallel lists for what is valid, what is not, and the bytes of all payloads."""
+    """The outcome of one chunk: four parallel lists for what is valid, what is not, and the bytes of all payloads.
+
+    `observed` is each event's `observed_at` in microseconds since 1970.
+    """
 
     events: list[CartEvent] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
     messages: list[Any] = field(default_factory=list)
+    observed: list[int] = field(default_factory=list)
     invalid: list[Invalid] = field(default_factory=list)
     size: int = 0
 
@@ -49,9 +54,9 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
     `partitions` are the first and last `observed_at` that the table takes.
     """
     validate = CART_EVENT.validator.validate_json
-    first, last = partitions
+    first, last = map(microseconds, partitions)
     out = Decoded()
-    events, payloads, valid = out.events.append, out.payloads.append, out.messages.append
+    events, payloads, valid, observed = out.events.append, out.payloads.append, out.messages.append, out.observed.append
     size = 0
     for received in messages:
         data = received.message.data
@@ -65,7 +70,8 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
             out.invalid.append(Invalid(received, "not_json", "NaN and Infinity are no JSON"))
             continue
         cart = event["cart"]
-        if not first <= event["observed_at"] <= last:
+        observed_at = microseconds(event["observed_at"])
+        if not first <= observed_at <= last:
             out.invalid.append(
                 Invalid(received, "observed_at_out_of_range", "observed_at lies outside the table's days")
             )
@@ -79,6 +85,7 @@ def decode(messages: Iterable[Any], partitions: tuple[datetime, datetime]) -> De
             events(event)
             payloads(data)
             valid(received)
+            observed(observed_at)
     out.size = size
     return out
 
@@ -112,8 +119,7 @@ REASONS = frozenset(get_args(Fault)) | {
 
 def microseconds(moment: datetime) -> int:
     """Return microseconds since 1970, exactly."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * _MICROSECONDS + delta.microseconds
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def publish_microseconds(message: Any) -> int:

@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from carts_consumer import archive, columns, rows
@@ -18,7 +17,7 @@ from carts_consumer.append import Appender, BadRows
 from carts_consumer.batch import Batch, BatchBuilder, Reason
 from carts_consumer.chunk import Chunk
 from carts_consumer.circuit import Circuit
-from carts_consumer.decode import Invalid, decode, microseconds
+from carts_consumer.decode import Invalid, decode, microseconds, moment
 from carts_consumer.guard import RedeliveryGuard
 from carts_consumer.leases import LeaseBook
 from carts_consumer.pull import UNREAD_SHARE
@@ -59,7 +58,7 @@ class _Flush:
 
     batch: Batch
     messages: Sequence[Any]
-    oldest: datetime | None
+    oldest: int | None
     fresh: list[int]
     archive: archive.Archive | None
     invalid: Sequence[Invalid]
@@ -212,7 +211,7 @@ class Pipeline:
         if taken.suspects:
             self._metrics.redelivered.inc(len(taken.suspects))
             event_ids = [taken.event_ids[place] for place in taken.suspects]
-            observed = [taken.observed[place] for place in taken.suspects]
+            observed = [moment(taken.observed[place]) for place in taken.suspects]
             known = await self._parts.bigquery(lambda: self._parts.guard.known(event_ids, observed))
         # Nothing is awaited from here to the submission: the window and the order of appends agree.
         fresh = []
@@ -253,7 +252,7 @@ class Pipeline:
         self._metrics.append_seconds.observe(self._clock.monotonic() - started)
         self._metrics.rows_appended.inc(len(flush.fresh) - len(bad))
         if flush.oldest is not None:
-            self._metrics.lateness_seconds.observe((self._clock.now() - flush.oldest).total_seconds())
+            self._metrics.lateness_seconds.observe((self._clock.now() - moment(flush.oldest)).total_seconds())
         if bad:
             refused = [
                 Invalid(flush.messages[flush.fresh[place]], "append_refused", message) for place, message in bad.items()

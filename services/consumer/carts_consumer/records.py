@@ -5,24 +5,23 @@ to wait for the flush, which costs a third of the memory and of the time.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from carts_consumer import rows
 from carts_consumer.decode import Decoded, publish_microseconds, stamp
-from dataplatform.envelope import attributes_json, message_line
+from dataplatform.envelope import message_line
 from dataplatform.redrive import MARK
 
 
 @dataclass(slots=True)
 class Records:
-    """Parallel lists, one place a valid message; `published` is in microseconds since 1970.
+    """Parallel lists, one place a valid message; `observed` and `published` are in microseconds since 1970.
 
     `suspects` are the places of messages that may have been appended before: those delivered or published again.
     """
 
     event_ids: list[str] = field(default_factory=list)
-    observed: list[datetime] = field(default_factory=list)
+    observed: list[int] = field(default_factory=list)
     published: list[int] = field(default_factory=list)
     rows: list[bytes] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
@@ -43,7 +42,7 @@ class Records:
 
 def records(decoded: Decoded, row_type: rows.RowType) -> Records:
     """Return the records of a chunk's valid messages."""
-    made = Records(messages=decoded.messages)
+    made = Records(messages=decoded.messages, observed=decoded.observed)
     stamps: dict[int, str] = {}
     message_ids = []
     for place, (received, payload) in enumerate(zip(decoded.messages, decoded.payloads, strict=True)):
@@ -57,8 +56,9 @@ def records(decoded: Decoded, row_type: rows.RowType) -> Records:
             made.suspects.append(place)
         message_ids.append(message_id)
         made.published.append(published_at)
-        made.lines.append(message_line(message_id, text, attributes_json(attributes), attempt, payload))
+        made.lines.append(message_line(message_id, text, attributes, attempt, payload))
     made.event_ids = [event["event_id"] for event in decoded.events]
-    made.observed = [event["observed_at"] for event in decoded.events]
-    made.rows = rows.encode_events(row_type, decoded.events, decoded.payloads, message_ids, made.published)
+    made.rows = rows.encode_events(
+        row_type, decoded.events, decoded.payloads, message_ids, made.observed, made.published
+    )
     return made

@@ -61,6 +61,7 @@ def encode_events(
     events: Sequence[CartEvent],
     payloads: Sequence[bytes],
     message_ids: Sequence[str],
+    observed: Sequence[int],
     published: Sequence[int],
 ) -> list[bytes]:
     """Return one serialised row for each event; the sequences are parallel, times in microseconds since 1970.
@@ -71,7 +72,8 @@ def encode_events(
     make = row_type.message
     known: dict[tuple[int, int], bytes] = {}
     rows = []
-    for event, payload, message_id, published_at in zip(events, payloads, message_ids, published, strict=True):
+    parallel = zip(events, payloads, message_ids, observed, published, strict=True)
+    for event, payload, message_id, observed_at, published_at in parallel:
         row = make(
             event_id=event["event_id"],
             event_type=event["event_type"],
@@ -80,7 +82,7 @@ def encode_events(
             epoch=event["epoch"],
             cart_id=event["cart_id"],
             version=event["version"],
-            observed_at=microseconds(event["observed_at"]),
+            observed_at=observed_at,
             published_at=published_at,
             message_id=message_id,
             payload=payload,

@@ -22,7 +22,9 @@ class ConsumerSettings(Section):
     )
     streams: Count = Field(2, le=32, description="Streaming pulls; one carries about 10 MB/s.")
     max_outstanding_messages: Count = Field(20_000, description="Messages held at most; a few seconds of work.")
-    max_outstanding_bytes: Count = Field(64 << 20, description="Payload bytes held at most; bounds the memory.")
+    max_outstanding_bytes: Count = Field(
+        32 << 20, description="Payload bytes held at most; memory is up to six times as much."
+    )
     lease_seconds: int = Field(
         60, ge=10, le=600, description="Ack deadline of the streams, extended while work goes on."
     )
