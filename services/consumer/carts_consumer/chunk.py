@@ -38,6 +38,11 @@ class Chunk:
             invalid=decoded.invalid,
         )
 
+    def release(self) -> Records:
+        """Return the records, which the chunk holds no longer: a batch on its way out needs the memory but once."""
+        released, self.records = self.records, Records()
+        return released
+
     def lost(self, now: float) -> bool:
         """Return whether the lease may have run out: then Pub/Sub gives the messages to somebody again."""
         return now >= self.lease_until

@@ -186,7 +186,7 @@ class Pipeline:
             self._settle(chunk)
         taken, invalid = Records(), []
         for chunk in batch.chunks:
-            taken.extend(chunk.records)
+            taken.extend(chunk.release())
             invalid += chunk.invalid
         fresh = await self._fresh(taken)
         made = None
