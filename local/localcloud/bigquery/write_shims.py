@@ -1,6 +1,8 @@
 """What local-bigquery's Write API does otherwise than BigQuery's; see `shims`."""
 
 import concurrent.futures
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ def apply() -> None:
     """Put the shims in place; before the server starts."""
     server.start = _start
     write._message_class = _kept(write._message_class)  # noqa: SLF001 - the stated exception, see shims
+    write._append = _one_at_a_time(write._append)  # noqa: SLF001 - the same
     columns = _ToldColumns()
     create = columns.remembered(write.create)
     append = columns.told(write.append)
@@ -29,6 +32,21 @@ def apply() -> None:
             append, types.AppendRowsRequest, types.AppendRowsResponse, bidirectional=True
         ),
     }
+
+
+def _one_at_a_time(append: Callable[..., Any]) -> Callable[..., Any]:
+    """Let requests to one stream wait for each other, as in BigQuery.
+
+    Without it a request that is sent again while the first one still inserts is inserted twice, and the stream's
+    count moves too far: the next request is then taken for one that was there already, and its rows are lost.
+    """
+    locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def run(stream: Any, rows: Any, offset: int | None) -> Any:
+        with locks[stream.name]:
+            return append(stream, rows, offset)
+
+    return run
 
 
 def _kept(message_class: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -91,6 +91,7 @@ class Appender:
         self._confirmed = 0
         self._queue: deque[_Request] = deque()
         self._submitted = asyncio.Event()
+        self._connection: object | None = None
 
     async def open(self) -> None:
         """Create a stream; what was submitted meanwhile goes to it. BigQuery limits how many are made."""
@@ -163,22 +164,26 @@ class Appender:
         """Use one connection until it ends, which always raises."""
         connection = object()
         abandoned = asyncio.Event()
+        self._connection = connection
         call = await self._client.append_rows(requests=self._requests(connection, abandoned), retry=None, timeout=None)
         try:
             while True:
                 response = await self._answer(call, abandoned)
                 if not isinstance(response, types.AppendRowsResponse):
                     raise _AgainError("the connection was closed")
-                self._handle(response)
+                self._handle(response, connection)
                 self._listener.recovered()
         finally:
+            # A call that the server ended does not end its requests: they would take rows that are the next one's.
+            self._connection = None
+            self._submitted.set()
             call.cancel()
 
     async def _requests(self, connection: object, abandoned: asyncio.Event) -> AsyncIterator[Any]:
         """Yield what has no answer yet, in order, then whatever is submitted."""
         offset = self._confirmed
         described: RowType | None = None
-        while True:
+        while self._connection is connection:
             request = next((r for r in self._queue if r.sent_on is not connection and r.rows), None)
             if request is None:
                 self._submitted.clear()
@@ -209,10 +214,12 @@ class Appender:
             if reading.done():
                 return reading.result()
 
-    def _handle(self, response: Any) -> None:
+    def _handle(self, response: Any, connection: object) -> None:
         if "updated_schema" in response:
             self._learn(response.updated_schema)
-        head = self._queue[0]
+        head = self._queue[0] if self._queue else None
+        if head is None or head.sent_on is not connection:
+            raise _AgainError("an answer came to nothing that was asked")
         if response.row_errors:
             head.without({error.index: error.message for error in response.row_errors})
             self._finish_empty()

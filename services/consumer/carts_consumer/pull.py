@@ -88,13 +88,14 @@ class PullStream:
             attempt = 1 if self._clock.monotonic() - opened > _SOUND_SECONDS else attempt + 1
             await self._clock.sleep(self._policy.delay(attempt, random.random()))  # noqa: S311 - jitter is no secret
 
-    async def _requests(self) -> AsyncIterator[Any]:
+    async def _requests(self, ended: asyncio.Event) -> AsyncIterator[Any]:
         yield self._first
-        await asyncio.Event().wait()  # the stream lives as long as its request side is open
+        await ended.wait()  # the stream lives as long as its request side is open
 
     async def _stream(self) -> str:
         """Read one stream to its end and return why it ended."""
-        call = await self._client.streaming_pull(requests=self._requests(), retry=None, timeout=None)
+        ended = asyncio.Event()
+        call = await self._client.streaming_pull(requests=self._requests(ended), retry=None, timeout=None)
         try:
             read_at = self._clock.monotonic()
             while True:
@@ -119,6 +120,7 @@ class PullStream:
                 if messages and not await self._deliver(call, messages):
                     return "there was no room for what it holds"
         finally:
+            ended.set()  # a call that the server ended does not end its requests
             call.cancel()
 
     async def _deliver(self, call: Any, messages: Sequence[Any]) -> bool:

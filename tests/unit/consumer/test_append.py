@@ -29,6 +29,8 @@ class WriteApi:
     connections: int = 0
     bad: frozenset[bytes] = frozenset()
     columns: list[str] = field(default_factory=list)
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
     described: list[list[str]] = field(default_factory=list)
 
     async def append(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
@@ -39,6 +41,9 @@ class WriteApi:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")
             if step == "lose":
                 continue  # the next request finds a gap: OUT_OF_RANGE
+            if step == "hold":
+                self.held.set()
+                await self.release.wait()
             if step == "hang":
                 await asyncio.sleep(3600)
             answer = self._take(request)
@@ -156,6 +161,25 @@ async def test_trouble_with_the_connection_neither_loses_nor_doubles(
     assert write.rows == [b"a", b"b", b"c"]
     assert write.connections == 2
     assert [reason for reason in reasons.heard if reason != "recovered"]
+
+
+async def test_a_connection_that_the_server_ended_takes_no_rows_any_more(
+    api: tuple[WriteApi, Appender, Reasons],
+) -> None:
+    write, appender, _ = api
+    write.plan = ["answer", "drop before", "hold"]
+    running = asyncio.ensure_future(appender.run())
+    await appender.submit([b"a"], _always)
+    first = asyncio.ensure_future(appender.submit([b"b"], _always))
+    async with asyncio.timeout(20):
+        await write.held.wait()  # b is on the second connection, the first one's requests still wait for more
+        second = asyncio.ensure_future(appender.submit([b"c"], _always))
+        await asyncio.sleep(0)
+        write.release.set()
+        assert [await first, await second, await appender.submit([b"d"], _always)] == [{}, {}, {}]
+    running.cancel()
+    assert write.rows == [b"a", b"b", b"c", b"d"]
+    assert write.connections == 2
 
 
 async def test_bad_rows_are_split_off_and_only_those(api: tuple[WriteApi, Appender, Reasons]) -> None:
