@@ -1,8 +1,9 @@
 """The appender against a Write API that fails on purpose: offsets make every retry harmless."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ from google.cloud.bigquery_storage_v1 import types
 from carts_consumer.append import AbandonedError, Appender, BadRows
 from carts_consumer.rows import RowType
 from dataplatform import clients
-from dataplatform.clock import SystemClock
+from dataplatform.clock import Clock, SystemClock
 from dataplatform.schemas import CART_EVENTS
 from dataplatform.settings import EmulatorSettings
+from support.clock import FakeClock
 
 _ANSWER: Any = types.AppendRowsResponse.pb()
 
@@ -41,6 +43,8 @@ class WriteApi:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")
             if step == "lose":
                 continue  # the next request finds a gap: OUT_OF_RANGE
+            if step == "slow":
+                await asyncio.sleep(0.005)
             if step == "hold":
                 self.held.set()
                 await self.release.wait()
@@ -91,6 +95,12 @@ class Reasons:
 
 @pytest.fixture
 async def api() -> AsyncIterator[tuple[WriteApi, Appender, Reasons]]:
+    async with _api(SystemClock()) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _api(clock: Clock) -> AsyncIterator[tuple[WriteApi, Appender, Reasons]]:
     write = WriteApi()
     stream: Any = types.WriteStream.pb()
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
@@ -117,7 +127,7 @@ async def api() -> AsyncIterator[tuple[WriteApi, Appender, Reasons]]:
     await server.start()
     client = clients.write_client(EmulatorSettings(bigquery_storage_emulator_host=f"127.0.0.1:{port}"))
     reasons = Reasons()
-    appender = Appender(client, "p.d.t", RowType(CART_EVENTS), SystemClock(), reasons, timeout_seconds=0.5)
+    appender = Appender(client, "p.d.t", RowType(CART_EVENTS), clock, reasons, timeout_seconds=0.5)
     await appender.open()
     yield write, appender, reasons
     await client.transport.close()
@@ -255,3 +265,40 @@ async def test_a_new_stream_knows_the_columns_that_its_table_has(api: tuple[Writ
     assert appender.row_type.added
     await appender.open()  # the table of this fake is made without them
     assert appender.row_type.added == ()
+
+
+async def _history(seed: int) -> None:
+    """Submit rows at random moments while the Write API does a random thing with each request."""
+    chance = random.Random(seed)
+    async with _api(FakeClock()) as (write, appender, _):
+        steps = ["answer", "slow", "drop before", "drop after", "lose", "hang"]
+        write.plan = chance.choices(steps, weights=[8, 8, 3, 3, 1, 0.3], k=25)
+        write.bad = frozenset(f"{i}/0".encode() for i in range(12) if chance.random() < 0.1)
+        running = asyncio.ensure_future(appender.run())
+        answers, wanted = [], []
+        for i in range(12):
+            rows = [f"{i}/{j}".encode() for j in range(chance.randrange(4))]
+            wanted += [row for row in rows if row not in write.bad]
+            answers.append(asyncio.ensure_future(_told(appender, rows)))
+            await asyncio.sleep(chance.choice([0, 0, 0.002, 0.01]))
+        async with asyncio.timeout(60):
+            bad = await asyncio.gather(*answers)
+        running.cancel()
+        await asyncio.wait({running})
+        assert write.rows == wanted, f"seed {seed}"
+        assert {f"{i}/{j}".encode() for i, found in enumerate(bad) for j in found} <= write.bad, f"seed {seed}"
+
+
+async def _told(appender: Appender, rows: list[bytes]) -> BadRows:
+    return await appender.submit(rows, _always)
+
+
+async def test_random_histories_neither_lose_nor_double_nor_reorder() -> None:
+    for seed in range(15):
+        await _history(seed)
+
+
+@pytest.mark.long
+async def test_a_thousand_random_histories_neither_lose_nor_double_nor_reorder() -> None:
+    for seed in range(1_000, 2_000):
+        await _history(seed)
