@@ -70,7 +70,8 @@ class World:
     def carts(self, *cart_ids: int) -> list[int]:
         """The cart ids of all rows of these carts: one twice would be there twice."""
         found = self.rows("select cart_id from {raw}.carts_events order by cart_id")
-        return [row["cart_id"] for row in found if row["cart_id"] in cart_ids]
+        wanted = set(cart_ids)
+        return [row["cart_id"] for row in found if row["cart_id"] in wanted]
 
     def settled(self) -> None:
         """Wait until the consumer acknowledged all that was published: it is in the table or in quarantine."""
@@ -95,12 +96,20 @@ class World:
         counts: dict[str, int] = self._admin("GET", "/stats")["subscriptions"][path]
         return {name: counts[name] for name in _UNACKNOWLEDGED}
 
+    def lease_is_held(self, what: str) -> bool:
+        """Whether a run holds the lease now."""
+        return datetime.now(UTC) < self._lease_end(what)
+
     def lease_ran_out(self, what: str) -> None:
         """Wait until a run that was killed has lost its lease."""
-        found = working_with(context(), lambda tools: tools.zone.read(f"_state/redrive/{what}.json"))
-        assert found is not None
-        end = datetime.fromisoformat(json.loads(found.data)["expires_at"])
+        end = self._lease_end(what)
         until(lambda: datetime.now(UTC) > end, "the lease's end", seconds=30)
+
+    def _lease_end(self, what: str) -> datetime:
+        found = working_with(context(), lambda tools: tools.zone.read(f"_state/redrive/{what}.json"))
+        return (
+            datetime.fromisoformat(json.loads(found.data)["expires_at"]) if found else datetime.min.replace(tzinfo=UTC)
+        )
 
     @contextmanager
     def refusing(self, method: str) -> Iterator[None]:

@@ -136,6 +136,7 @@ def test_a_discarded_letter_is_a_closed_entry_of_quarantine_with_its_bytes(platf
     assert platform.carts(800, 801) == []
 
 
+@pytest.mark.long
 def test_a_letter_that_is_invalid_comes_to_quarantine_as_one_entry_that_can_be_redriven(platform: World) -> None:
     (letter_id,) = _die(platform, event(cart_id=900, version=0))
     told = platform.eydp("dlq", "redrive", letter_id).out
