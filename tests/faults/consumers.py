@@ -16,11 +16,15 @@ import psutil
 class Consumer:
     """One process. An async context manager: it has started when the block begins and is gone when it ends.
 
-    `lines` is what it printed so far; `peak_rss_bytes` is the most memory it was seen to use.
+    `lines` is what it printed so far; `peak_rss_bytes` is the most memory it was seen to use. With `full_disk` it can
+    write no byte to any file, wherever that is.
     """
 
-    def __init__(self, environment: Mapping[str, str], name: str = "c1") -> None:
+    def __init__(self, environment: Mapping[str, str], name: str = "c1", *, full_disk: bool = False) -> None:
         self._environment = {**environment, "EYDP_CONSUMER_NAME": name}
+        self._command = [sys.executable, "-m", "carts_consumer"]
+        if full_disk:
+            self._command = ["/bin/sh", "-c", 'ulimit -f 0; exec "$0" "$@"', *self._command]
         self._process: asyncio.subprocess.Process | None = None
         self._watching: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
@@ -30,7 +34,7 @@ class Consumer:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "carts_consumer"),
+            *self._command,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -2,11 +2,12 @@
 
 import asyncio
 import gzip
+import itertools
 import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ class World:
     storage_client: Any
     publisher: Any
     published: list[dict[str, Any]] = field(default_factory=list)
+    _publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def proxied(self) -> dict[str, str]:
@@ -95,8 +97,16 @@ class World:
                 types.PubsubMessage(data=json.dumps(item).encode(), attributes={"source": "test"})
                 for item in events[start : start + size]
             ]
-            await self.publisher.publish(topic=self.platform.topic_path, messages=messages, retry=None, timeout=30)
-            self.published += events[start : start + size]
+            async with self._publishing:
+                await self.publisher.publish(topic=self.platform.topic_path, messages=messages, retry=None, timeout=30)
+                self.published += events[start : start + size]
+
+    async def pause(self, publishing: "asyncio.Task[None]") -> None:
+        """End a task that publishes, between two of its requests: one that is cut off may publish all the same."""
+        async with self._publishing:
+            publishing.cancel()
+        with suppress(asyncio.CancelledError):
+            await publishing
 
     async def publish_invalid(self, count: int) -> None:
         """Publish messages that can't become rows, each different."""
@@ -181,6 +191,29 @@ def _staging_sql() -> str:
     """Return the staging model with the two expressions that dbt would fill in."""
     text = _STAGING.read_text(encoding="utf-8").replace("{{ source('raw', 'carts_events') }}", "{events}")
     return re.sub(r"\{\{ entity_key\('(\w+)', '(\w+)'\) \}\}", r"concat(\1, ':', cast(\2 as string))", text)
+
+
+@asynccontextmanager
+async def load(world: World, *, per_second: int, most_waiting: int = 1_000_000) -> AsyncIterator[None]:
+    """Publish at a steady rate while the block runs, but pause while more than `most_waiting` events wait."""
+    lots_per_second = 10
+
+    async def go_on() -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for lot in itertools.count():
+            while lot % lots_per_second == 0 and await world.unacked() > most_waiting:
+                await asyncio.sleep(0.1)
+                due = loop.time()
+            await world.publish(per_second // lots_per_second)
+            due += 1 / lots_per_second
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    publishing = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        await world.pause(publishing)
 
 
 @asynccontextmanager
