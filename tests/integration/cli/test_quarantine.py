@@ -66,6 +66,10 @@ def holding(address: str, word: bytes, seconds: float | None = None) -> Iterator
     class Passing(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # whoever asked was killed
+                super().handle()
+
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if word in body:
@@ -79,12 +83,11 @@ def holding(address: str, word: bytes, seconds: float | None = None) -> Iterator
             answer = connection.getresponse()
             data = answer.read()
             connection.close()
-            with suppress(ConnectionError):  # whoever asked was killed meanwhile
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
         def _is_alone(self) -> bool:
             """Whether the other side is gone: its end of the connection is closed."""
