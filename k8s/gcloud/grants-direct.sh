@@ -82,8 +82,32 @@ gcloud projects add-iam-policy-binding my-project --member=principal://iam.googl
 # reads the project's number through BigQuery
 gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-provision --role=roles/bigquery.jobUser --condition=None >/dev/null
 
+echo 'grants of verify'
+# eydp doctor asks for it; eydp quarantine and eydp dlq publish again
+gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.viewer >/dev/null
+# eydp doctor asks whether dead letters can be published
+gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.viewer >/dev/null
+# eydp doctor compares it and asks for this right
+gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# likewise; eydp dlq lists, redrives and discards
+gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# eydp verify lists the objects
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
+# eydp verify reads the raw zone, eydp quarantine the originals; eydp doctor asks for both rights on the bucket
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpObjectCreator --condition=None >/dev/null
+# eydp doctor asks for reading and writing on every raw table; eydp quarantine records what was done
+bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataEditor` ON SCHEMA `my-project`.`bq_raw` TO "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify"' >/dev/null
+# eydp doctor looks at it; eydp verify and eydp sql read it
+bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataViewer` ON SCHEMA `my-project`.`bq_analytics` TO "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify"' >/dev/null
+# eydp sql, verify and quarantine are query and load jobs
+gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/bigquery.jobUser --condition=None >/dev/null
+
 echo 'grants of operator'
-# eydp quarantine and eydp dlq publish again
+# eydp doctor asks for it; eydp quarantine and eydp dlq publish again
 gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
@@ -91,22 +115,22 @@ gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
-# eydp doctor compares the subscription and asks for this right
+# eydp doctor compares it and asks for this right
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
-# eydp dlq lists, redrives and discards
+# likewise; eydp dlq lists, redrives and discards
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # eydp verify lists the objects
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
 # eydp verify reads the raw zone, eydp quarantine the originals; eydp doctor asks for both rights on the bucket
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpObjectCreator --condition=None >/dev/null
-# one redrive at a time: its lease
-gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/"),title=operator objects' >/dev/null
-# eydp quarantine records what was done; eydp doctor asks for reading and writing on every raw table
+# eydp doctor asks for reading and writing on every raw table; eydp quarantine records what was done
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataEditor` ON SCHEMA `my-project`.`bq_raw` TO "group:data-platform-operators@example.com"' >/dev/null
-# eydp verify and eydp sql read the marts
+# eydp doctor looks at it; eydp verify and eydp sql read it
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataViewer` ON SCHEMA `my-project`.`bq_analytics` TO "group:data-platform-operators@example.com"' >/dev/null
 # eydp sql, verify and quarantine are query and load jobs
 gcloud projects add-iam-policy-binding my-project --member=group:data-platform-operators@example.com --role=roles/bigquery.jobUser --condition=None >/dev/null
+# one redrive at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/"),title=operator objects' >/dev/null
 
 echo 'grants of pubsub'
 # Pub/Sub publishes dead letters under its own account

@@ -15,8 +15,8 @@ from eydp.iam.roles import Role
 Kind = Literal["project", "topic", "subscription", "bucket", "dataset", "table"]
 
 #: Components with a service account of their own; Kubernetes names it `{fullname}-{component}`.
-COMPONENTS = ("poller", "consumer", "batch", "dbt", "provision")
-#: People with `eydp` and whatever runs `eydp doctor` and `eydp verify` for them.
+COMPONENTS = ("poller", "consumer", "batch", "dbt", "provision", "verify")
+#: People with `eydp`.
 OPERATOR = "operator"
 #: Pub/Sub itself, which moves dead letters.
 PUBSUB_AGENT = "pubsub"
@@ -57,7 +57,7 @@ class Grant:
 def grants(platform: PlatformSettings) -> tuple[Grant, ...]:
     """Return all rows for the names that are configured."""
     rows: list[Grant] = []
-    for part in (_poller, _consumer, _batch, _dbt, _provision, _operator, _pubsub):
+    for part in (_poller, _consumer, _batch, _dbt, _provision, _verify, _operator, _pubsub):
         rows += part(_Names(platform))
     return tuple(rows)
 
@@ -192,18 +192,26 @@ def _provision(on: _Names) -> Iterator[Grant]:
     yield Grant(me, roles.JOB_USER, on.project, "reads the project's number through BigQuery")
 
 
+def _verify(on: _Names) -> Iterator[Grant]:
+    yield from _checks("verify", on)
+
+
 def _operator(on: _Names) -> Iterator[Grant]:
     me = OPERATOR
+    yield from _checks(me, on)
+    yield Grant(me, roles.STATE_WRITER, on.bucket, "one redrive at a time: it holds a lease", ("_state/redrive/",))
+
+
+def _checks(me: str, on: _Names) -> Iterator[Grant]:
+    """Yield what `eydp doctor` asks for: every right that some program needs; `verify` and redrives use parts of it."""
     for topic, why in (
-        (on.events, "eydp quarantine and eydp dlq publish again"),
+        (on.events, "eydp doctor asks for it; eydp quarantine and eydp dlq publish again"),
         (on.dead_letters, "eydp doctor asks whether dead letters can be published"),
     ):
         yield Grant(me, roles.PUBLISHER, topic, why)
         yield Grant(me, roles.PUBSUB_VIEWER, topic, "eydp doctor looks at the topic")
-    yield Grant(
-        me, roles.SUBSCRIPTION_CONSUMER, on.events_sub, "eydp doctor compares the subscription and asks for this right"
-    )
-    yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.dead_letters_sub, "eydp dlq lists, redrives and discards")
+    yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.events_sub, "eydp doctor compares it and asks for this right")
+    yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.dead_letters_sub, "likewise; eydp dlq lists, redrives and discards")
     yield Grant(me, roles.BUCKET_READER, on.bucket, "eydp verify lists the objects")
     yield Grant(
         me,
@@ -211,14 +219,13 @@ def _operator(on: _Names) -> Iterator[Grant]:
         on.bucket,
         "eydp verify reads the raw zone, eydp quarantine the originals; eydp doctor asks for both rights on the bucket",
     )
-    yield Grant(me, roles.STATE_WRITER, on.bucket, "one redrive at a time: its lease", ("_state/redrive/",))
     yield Grant(
         me,
         roles.DATA_EDITOR,
         on.raw,
-        "eydp quarantine records what was done; eydp doctor asks for reading and writing on every raw table",
+        "eydp doctor asks for reading and writing on every raw table; eydp quarantine records what was done",
     )
-    yield Grant(me, roles.DATA_VIEWER, on.marts, "eydp verify and eydp sql read the marts")
+    yield Grant(me, roles.DATA_VIEWER, on.marts, "eydp doctor looks at it; eydp verify and eydp sql read it")
     yield Grant(me, roles.JOB_USER, on.project, "eydp sql, verify and quarantine are query and load jobs")
 
 

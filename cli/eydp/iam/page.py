@@ -12,14 +12,17 @@ _TITLES = {
     "batch": "Batch loader",
     "dbt": "dbt",
     "provision": "Provisioning",
+    "verify": "Tests of an installation",
     OPERATOR: "Operators",
     PUBSUB_AGENT: "Pub/Sub itself",
 }
 _ABOUT = {
     "provision": "For the chart's hook, which runs before each install and upgrade. Without the hook (Config Connector "
     "owns the resources, or a person runs `eydp provision`) nobody needs it.",
-    OPERATOR: "People who use `eydp` against the project, best as a group, and whatever runs `eydp doctor` and "
-    "`eydp verify` for them, `helm test` included. No workload has these rights.",
+    "verify": "For the pods of `helm test`, which run `eydp doctor` and `eydp verify`. The doctor asks for every right "
+    "that some program needs, so this account has them all, more than any workload. Where that is too much, set the "
+    "chart's `tests.enabled` to false, leave these grants out, and let an operator run both commands.",
+    OPERATOR: "People who use `eydp` against the project, best as a group.",
     PUBSUB_AGENT: "`eydp provision` grants these too. Without them dead letters stay where they are, silently.",
 }
 
@@ -42,7 +45,8 @@ objects.
 ## Accounts
 
 Each component has a Kubernetes service account of its own, `{fullname}-{component}`; the chart makes it. Workload
-Identity works in either mode, and what the chart is told must agree with what was granted:
+Identity works in either mode, and the chart's `serviceAccounts.workloadIdentity` must agree
+with what was granted:
 
 - **direct** (`--identity direct`, the default): roles are granted to the Kubernetes service account itself. There is
   no Google service account, and nothing to annotate.

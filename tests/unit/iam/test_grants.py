@@ -24,6 +24,7 @@ ROWS = grants(OF.platform)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLOCK = SystemClock()
 NOTHING: Any = None
+WORKLOADS = ("poller", "consumer", "batch", "dbt")
 
 
 def permissions(row: Grant) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def test_only_state_objects_may_be_replaced_or_deleted() -> None:
 
 def test_a_workload_reads_and_writes_below_its_own_folders_only() -> None:
     for row in ROWS:
-        if row.component in COMPONENTS and "storage.objects.get" in permissions(row):
+        if row.component in WORKLOADS and "storage.objects.get" in permissions(row):
             assert row.prefixes, row
 
 
@@ -133,7 +134,7 @@ class Zone:
         return generation + 1
 
 
-@pytest.mark.parametrize("entity", ENTITIES.values(), ids=str)
+@pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
 async def test_the_claim_of_a_batch_run_is_an_object_that_it_may_create(entity: Entity) -> None:
     zone: Any = Zone()
     await claim(zone, entity, date(2026, 11, 24), "20261124-0123456789abcdef", "fakestore", CLOCK)
