@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 from carts_consumer.append import Appender
 from carts_consumer.guard import RedeliveryGuard
 from carts_consumer.intake import Intake
-from carts_consumer.pipeline import Parts, Pipeline
+from carts_consumer.parts import Parts
+from carts_consumer.pipeline import Pipeline
 from carts_consumer.quarantine import Quarantine
 from carts_consumer.rows import RowType
 from carts_consumer.settings import ConsumerSettings

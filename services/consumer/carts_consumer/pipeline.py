@@ -7,62 +7,29 @@ acknowledged, and Pub/Sub gives it to somebody again.
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from carts_consumer import archive, columns, rows
-from carts_consumer.append import Appender, BadRows
 from carts_consumer.batch import Batch, BatchBuilder, Reason
 from carts_consumer.chunk import Chunk
 from carts_consumer.circuit import Circuit
-from carts_consumer.decode import Invalid, decode, microseconds, moment
-from carts_consumer.guard import RedeliveryGuard
+from carts_consumer.decode import decode, microseconds, moment
+from carts_consumer.deliver import Deliverer, Flush
+from carts_consumer.keeper import LeaseKeeper
 from carts_consumer.leases import LeaseBook
+from carts_consumer.parts import Parts
 from carts_consumer.pull import UNREAD_SHARE
-from carts_consumer.quarantine import Quarantine
 from carts_consumer.records import Records, records
 from carts_consumer.settings import ConsumerSettings
-from carts_consumer.steadfast import Steadfast
-from carts_consumer.subscription import Subscription, all_ids
 from carts_consumer.window import Window
 from dataplatform.clock import Clock
-from dataplatform.errors import UnavailableError
 from dataplatform.health import Health
 from dataplatform.logs import logger
 from dataplatform.metrics import ConsumerMetrics
 from dataplatform.models import partition_range
-from dataplatform.rawzone import RawZone
 from dataplatform.redrive import MARK
 from dataplatform.retry import describe
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything the pipeline talks to."""
-
-    subscription: Subscription
-    zone: RawZone
-    appender: Appender
-    guard: RedeliveryGuard
-    quarantine: Quarantine
-    row_type: rows.RowType
-    storage: Steadfast
-    bigquery: Steadfast
-
-
-@dataclass(frozen=True, slots=True)
-class _Flush:
-    """A batch on its way out: what is needed to finish it; lines and rows are left to archive and append."""
-
-    batch: Batch
-    messages: Sequence[Any]
-    oldest: int | None
-    fresh: list[int]
-    archive: archive.Archive | None
-    invalid: Sequence[Invalid]
-    bad_rows: "asyncio.Future[BadRows]"
 
 
 class Pipeline:
@@ -77,6 +44,8 @@ class Pipeline:
         self._metrics = metrics
         self._health = health
         self.leases = LeaseBook(settings.lease_seconds)
+        self._keeper = LeaseKeeper(self.leases, parts.subscription, settings, clock, metrics)
+        self._deliverer = Deliverer(parts, clock, metrics)
         self.circuit = Circuit(
             max_ratio=settings.circuit_max_ratio,
             min_messages=settings.circuit_min_messages,
@@ -142,7 +111,7 @@ class Pipeline:
             tasks.create_task(self._flush_by_age())
             tasks.create_task(self._dispatch_all(tasks))
             tasks.create_task(self._append_all())
-            tasks.create_task(self._keep_leases())
+            tasks.create_task(self._keeper.run())
 
     async def drain(self) -> None:
         """Flush and wait until nothing is held any more. The intake must have stopped."""
@@ -157,12 +126,7 @@ class Pipeline:
         chunks = list(self.leases)
         for chunk in chunks:
             self._settle(chunk)
-        try:
-            await self._parts.subscription.extend(all_ids(chunks), 0)
-        except Exception as error:  # noqa: BLE001 - the leases lapse by themselves, giving back is a courtesy
-            logger().warning("messages not given back", reason=describe(error))
-        else:
-            self._metrics.nacked.inc(sum(len(chunk.ack_ids) for chunk in chunks))
+        await self._keeper.give_back(chunks)
 
     async def _flush_by_age(self) -> None:
         while True:
@@ -200,8 +164,8 @@ class Pipeline:
                 self._whole_rows(taken, fresh, uri), lambda: not batch.lost(self._clock.monotonic())
             )
         )
-        flush = _Flush(batch, taken.messages, min(taken.observed, default=None), fresh, made, invalid, bad_rows)
-        task = tasks.create_task(self._finish(flush))
+        flush = Flush(batch, taken.messages, min(taken.observed, default=None), fresh, made, invalid, bad_rows)
+        task = tasks.create_task(self._finish(flush, taken.event_ids))
         self._in_flight[task] = batch
         task.add_done_callback(self._finished)
 
@@ -238,54 +202,10 @@ class Pipeline:
     def _unfit(self, column: str) -> None:
         self._metrics.unfit_values.labels(column).inc()
 
-    async def _finish(self, flush: _Flush) -> None:
-        started = self._clock.monotonic()
-        try:
-            async with asyncio.TaskGroup() as work:
-                if flush.archive is not None:
-                    work.create_task(self._archive(flush.archive))
-                if flush.invalid:
-                    work.create_task(self._quarantine(flush.invalid, "decode"))
-                bad = await flush.bad_rows
-        finally:
-            flush.bad_rows.cancel()
-        self._metrics.append_seconds.observe(self._clock.monotonic() - started)
-        self._metrics.rows_appended.inc(len(flush.fresh) - len(bad))
-        if flush.oldest is not None:
-            self._metrics.lateness_seconds.observe((self._clock.now() - moment(flush.oldest)).total_seconds())
-        if bad:
-            refused = [
-                Invalid(flush.messages[flush.fresh[place]], "append_refused", message) for place, message in bad.items()
-            ]
-            await self._quarantine(refused, "append")
-        await self._acknowledge(flush.batch)
-
-    async def _archive(self, made: archive.Archive) -> None:
-        started = self._clock.monotonic()
-        await self._parts.storage(lambda: self._parts.zone.create(made.name, made.data, metadata=made.metadata))
-        self._metrics.archive_seconds.observe(self._clock.monotonic() - started)
-        self._metrics.bytes_archived.inc(len(made.data))
-
-    async def _quarantine(self, invalid: Sequence[Invalid], stage: str) -> None:
-        now = self._clock.now()
-        put = self._parts.quarantine.put
-        await self._parts.bigquery(
-            lambda: self._parts.bigquery.retrier("quarantining", lambda: put(invalid, now, stage=stage))
-        )
-        for item in invalid:
-            self._metrics.quarantined.labels(item.reason).inc()
-        logger().warning("messages quarantined", count=len(invalid), stage=stage, example=invalid[0].detail)
-
-    async def _acknowledge(self, batch: Batch) -> None:
-        ids = all_ids(batch.chunks)
-        try:
-            await self._parts.subscription.acknowledge(ids)
-        except UnavailableError as error:
-            # They come again, and the guard finds their rows.
-            logger().warning("not acknowledged", messages=len(ids), reason=str(error))
-        else:
-            self._metrics.acknowledged.inc(len(ids))
-        for chunk in batch.chunks:
+    async def _finish(self, flush: Flush, event_ids: Sequence[str]) -> None:
+        for place in await self._deliverer.deliver(flush):
+            self._window.forget(event_ids[place])  # it is in no row: when it is redriven, it must be appended
+        for chunk in flush.batch.chunks:
             self._settle(chunk)
         self._health.progress()
 
@@ -298,7 +218,7 @@ class Pipeline:
         self._slots.release()
         self._freed.set()
 
-    # -- keeping
+    # -- appending
 
     async def _append_all(self) -> None:
         """Keep the appender going; after an append whose outcome nobody knows, start over with what is in flight."""
@@ -332,34 +252,4 @@ class Pipeline:
         for chunk in chunks:
             self._settle(chunk)
         self._metrics.lost_leases.inc(sum(len(chunk.ack_ids) for chunk in chunks))
-        try:
-            await self._parts.subscription.extend(all_ids(chunks), 0)
-        except Exception as error:  # noqa: BLE001 - the leases lapse by themselves
-            logger().warning("messages not given back", reason=describe(error))
-
-    async def _keep_leases(self) -> None:
-        pause = min(1.0, self._settings.lease_seconds / 12)
-        while True:
-            # Jitter: consumers that started together must not all ask at once.
-            await self._clock.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter is no secret
-            self._observe()
-            asked_at = self._clock.monotonic()
-            due = self.leases.due(asked_at)
-            if not due:
-                continue
-            try:
-                await self._parts.subscription.extend(all_ids(due), self._settings.lease_seconds)
-            except Exception as error:  # noqa: BLE001 - the next round tries again; a lost lease is handled where it counts
-                logger().warning("leases not extended", reason=describe(error))
-                continue
-            for chunk in due:
-                self.leases.extended(chunk, asked_at)
-            self._metrics.lease_extensions.inc(sum(len(chunk.ack_ids) for chunk in due))
-
-    def _observe(self) -> None:
-        size = self.leases.size
-        oldest = self.leases.oldest
-        self._metrics.outstanding.set(self.leases.messages)
-        self._metrics.outstanding_bytes.set(size)
-        self._metrics.saturation.set(size / self._settings.max_outstanding_bytes)
-        self._metrics.oldest_seconds.set(0 if oldest is None else self._clock.monotonic() - oldest)
+        await self._keeper.give_back(chunks)

@@ -19,9 +19,13 @@ class Window:
             return False
         ids.add(event_id)
         self._order.append(event_id)
-        if len(ids) > self._size:
-            ids.remove(self._order.popleft())
+        if len(self._order) > self._size:
+            ids.discard(self._order.popleft())
         return True
+
+    def forget(self, event_id: str) -> None:
+        """Forget one id: it was not appended after all."""
+        self._ids.discard(event_id)
 
     def clear(self) -> None:
         """Forget everything: after an append whose outcome nobody knows, no memory can be trusted."""

@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from carts_consumer.append import AbandonedError, BadRows
-from carts_consumer.pipeline import Parts, Pipeline
+from carts_consumer.parts import Parts
+from carts_consumer.pipeline import Pipeline
 from carts_consumer.rows import RowType
 from carts_consumer.settings import ConsumerSettings
 from carts_consumer.steadfast import Steadfast
@@ -214,6 +215,20 @@ async def test_what_is_invalid_or_refused_is_acknowledged_after_quarantine_has_i
     assert sorted(edges.quarantined) == [("append_refused", "append"), ("not_json", "decode")]
     assert edges.rows == [_id(1), _id(3)]
     assert sorted(edges.acknowledged) == ["ack-1", "ack-2", "ack-3", "ack-x"]
+
+
+async def test_a_refused_event_that_is_redriven_is_appended_by_the_same_process() -> None:
+    edges = Edges(refuse=frozenset({0}))
+    async with _pipeline(edges) as pipeline:
+        await pipeline.take([_message(1), _message(2)])
+        await _drained(pipeline)
+        edges.refuse = frozenset()
+        again = _message(1)
+        again.message.attributes[MARK] = "entry"
+        await pipeline.take([again])
+        await _drained(pipeline)
+    assert edges.quarantined == [("append_refused", "append")]
+    assert edges.rows == [_id(2), _id(1)]
 
 
 async def test_after_an_append_in_doubt_all_in_flight_is_given_back_and_no_id_is_remembered() -> None:
