@@ -10,7 +10,7 @@ error, so that every value is explained.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,11 @@ def readme(values: str) -> str:
     return _HEAD + "".join(rows)
 
 
-def settings_schema() -> dict[str, Any]:
-    """Return the schema of `config`: every setting of every program, but those that are the chart's, and no other."""
+def settings_schema(required: Iterable[str]) -> dict[str, Any]:
+    """Return the schema of `config`: every setting of every program, but those that are the chart's, and no other.
+
+    What values.yaml sets is `required`: the templates reckon with it, and a null must not take it away.
+    """
     properties: dict[str, Any] = {}
     for section in every_section():
         fields = section.model_json_schema()["properties"]
@@ -142,22 +145,21 @@ def settings_schema() -> dict[str, Any]:
             if variable.startswith("EYDP_") and variable not in RESERVED:
                 rule = {key: fields[name][key] for key in _KEPT if key in fields[name]}
                 properties[variable] = {"description": fields[name]["description"], **rule}
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    return {"type": "object", "additionalProperties": False, "required": sorted(required), "properties": properties}
 
 
-def schema(current: str) -> str:
-    """Return values.schema.json with the settings as the programs have them."""
+def schema(current: str, values: str) -> str:
+    """Return values.schema.json with the settings as the programs and the text of values.yaml have them."""
     document = json.loads(current)
-    document["properties"]["config"] = settings_schema()
+    document["properties"]["config"] = settings_schema(yaml.safe_load(values)["config"])
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def pages(chart: Path = CHART) -> dict[Path, str]:
     """Return what the generated files should hold."""
-    return {
-        chart / "README.md": readme((chart / "values.yaml").read_text(encoding="utf-8")),
-        chart / "values.schema.json": schema((chart / "values.schema.json").read_text(encoding="utf-8")),
-    }
+    values = (chart / "values.yaml").read_text(encoding="utf-8")
+    current = (chart / "values.schema.json").read_text(encoding="utf-8")
+    return {chart / "README.md": readme(values), chart / "values.schema.json": schema(current, values)}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,163 @@
+"""Values that are wrong or contradict one another end in one sentence, before anything is installed."""
+
+import pytest
+
+from support.chart import helm, refusal, rendered
+from support.manifests import ROOT
+
+CHART = str(ROOT / "helm" / "ey-data-platform")
+SECRETS = "secrets.files[0].file=salt,secrets.files[0].components={dbt}"
+
+CONTRADICTIONS = [
+    (("project=",), "project is empty: set it to the Google Cloud project, as in --set project=my-project."),
+    (
+        ("poller.terminationGracePeriodSeconds=30",),
+        (
+            "poller.terminationGracePeriodSeconds is 30, but draining takes up to 25 s "
+            "(config.EYDP_POLLER_DRAIN_TIMEOUT_SECONDS) and closing 15 s more: give at least 40, or null to derive it."
+        ),
+    ),
+    (
+        ("consumer.terminationGracePeriodSeconds=64", "config.EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS=50"),
+        (
+            "consumer.terminationGracePeriodSeconds is 64, but draining takes up to 50 s (config."
+            "EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS) and closing 15 s more: give at least 65, or null to derive it."
+        ),
+    ),
+    (
+        ("autoscaling.minReplicas=21",),
+        "autoscaling.minReplicas is 21, above autoscaling.maxReplicas, which is 20.",
+    ),
+    (
+        ("autoscaling.hpa.backlogPerPod=0", "autoscaling.hpa.oldestAgeSeconds=0", "autoscaling.hpa.cpuPercent=0"),
+        "autoscaling.mode is hpa, but every target below autoscaling.hpa is 0: set one, or choose mode none.",
+    ),
+    (
+        ("emulators.enabled=true",),
+        "emulators.enabled is true, but no emulator serves Cloud Monitoring's backlog",
+    ),
+    (
+        ("emulators.enabled=true", "autoscaling.mode=none", "emulators.pubsub=pubsub:8085"),
+        (
+            "emulators.enabled is true, but emulators.storage is empty: give all four addresses, or the programs would "
+            "use Google Cloud for the missing one."
+        ),
+    ),
+    (
+        ("autoscaling.mode=keda", "monitoring.mode=gmp"),
+        "autoscaling.mode is keda, but autoscaling.keda.serverAddress is empty",
+    ),
+    (
+        ("autoscaling.mode=keda", "autoscaling.keda.serverAddress=http://prometheus"),
+        "but monitoring.mode is none, so nobody scrapes them: choose gmp or operator.",
+    ),
+    (
+        (
+            "autoscaling.mode=keda",
+            "monitoring.mode=gmp",
+            "autoscaling.keda.serverAddress=http://prometheus",
+            "autoscaling.keda.saturationPerPod=0",
+            "autoscaling.keda.backlogPerPod=0",
+        ),
+        "autoscaling.mode is keda, but both targets below autoscaling.keda are 0: set one, or choose mode none.",
+    ),
+    (
+        (
+            "autoscaling.mode=keda",
+            "monitoring.mode=gmp",
+            "autoscaling.keda.serverAddress=http://prometheus",
+            "autoscaling.keda.fallbackReplicas=21",
+        ),
+        "autoscaling.keda.fallbackReplicas is 21, above autoscaling.maxReplicas, which is 20.",
+    ),
+    (
+        ("batch.activeDeadlineSeconds=600",),
+        (
+            "batch.activeDeadlineSeconds is 600, not above config.EYDP_BATCH_JOB_TIMEOUT_SECONDS, which is 600: the "
+            "pod would be killed while it awaits its load job."
+        ),
+    ),
+    (
+        ("secrets.mode=existingSecret", "secrets.existingSecret=shop"),
+        "secrets.mode is existingSecret, but secrets.files is empty: list the files, or choose mode none.",
+    ),
+    (
+        ("secrets.mode=existingSecret", SECRETS),
+        "secrets.mode is existingSecret, but secrets.existingSecret is empty: give the name of the Secret.",
+    ),
+    (
+        ("secrets.mode=externalSecrets", SECRETS),
+        "secrets.mode is externalSecrets, but secrets.store.name is empty",
+    ),
+    (
+        ("secrets.mode=secretManager", SECRETS),
+        "secrets.files: salt has no remote, the name of the secret that mode secretManager reads.",
+    ),
+    (
+        ("poller.enabled=false", "consumer.enabled=false", "batch.enabled=false", "dbt.enabled=false"),
+        "poller, consumer, batch and dbt are all switched off: there is nothing to install.",
+    ),
+    (
+        ("images.tag=latest",),
+        "has the tag latest, which names another image tomorrow: give a version or a digest.",
+    ),
+    (
+        ("images.poller.tag=latest",),
+        "images.poller has the tag latest, which names another image tomorrow: give a version or a digest.",
+    ),
+]
+
+WRONG = [
+    ("unknown=1", "additional properties 'unknown' not allowed"),
+    ("poller.replicas=2", "additional properties 'replicas' not allowed"),
+    ("consumer.replica=2", "additional properties 'replica' not allowed"),
+    ("push.enabled=true", "additional properties 'push' not allowed"),
+    ("autoscaling.mode=vpa", "value must be one of 'hpa', 'keda', 'none'"),
+    ("autoscaling.minReplicas=0", "minimum: got 0, want 1"),
+    ("monitoring.mode=statsd", "value must be one of 'none', 'gmp', 'operator'"),
+    ("secrets.mode=env", "value must be one of"),
+    ("serviceAccounts.workloadIdentity=key", "value must be one of 'direct', 'annotation'"),
+    ("podDisruptionBudgets.consumerMaxUnavailable=0", "at '/podDisruptionBudgets/consumerMaxUnavailable'"),
+    ("podDisruptionBudgets.consumerMaxUnavailable=0%", "at '/podDisruptionBudgets/consumerMaxUnavailable'"),
+    ("images.poller.digest=sha256:abc", "does not match pattern"),
+    ("batch.products.schedule=daily", "does not match pattern"),
+    ("consumer.resources.requests.cpu=null", "missing property 'cpu'"),
+    ("consumer.resources.limits.memory=null", "missing property 'memory'"),
+    ("networkPolicies.googleApisCidrs=null", "missing property 'googleApisCidrs'"),
+    ("networkPolicies.googleApisCidrs=", "got string, want array"),
+    ("config.EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS=null", "missing property 'EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS'"),
+    ("config.EYDP_SUBSCRIPTION=null", "missing property 'EYDP_SUBSCRIPTION'"),
+    ("networkPolicies.sourceCidrs={example.com}", "does not match pattern"),
+    ("config=null", "missing property 'config'"),
+]
+
+
+@pytest.mark.parametrize(("sets", "sentence"), CONTRADICTIONS)
+def test_a_contradiction_ends_in_its_sentence(sets: tuple[str, ...], sentence: str) -> None:
+    assert sentence in refusal(*sets)
+
+
+@pytest.mark.parametrize(("given", "words"), WRONG)
+def test_the_schema_refuses_what_is_unknown_or_wrong_by_itself(given: str, words: str) -> None:
+    assert words in refusal(given)
+
+
+def test_without_any_value_the_missing_project_is_named() -> None:
+    done = helm("template", "x", CHART)
+
+    assert done.returncode != 0
+    assert "project is empty" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("poller.terminationGracePeriodSeconds=40",),
+        ("consumer.terminationGracePeriodSeconds=65", "config.EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS=50"),
+        ("autoscaling.minReplicas=20",),
+        ("batch.activeDeadlineSeconds=601",),
+        ("autoscaling.minReplicas=9", "autoscaling.maxReplicas=3", "autoscaling.mode=none"),
+    ],
+)
+def test_what_is_just_right_is_rendered(sets: tuple[str, ...]) -> None:
+    assert rendered(*sets)
