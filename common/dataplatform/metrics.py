@@ -24,6 +24,11 @@ class PollerMetrics:
         self.invalid = Counter(
             "poller_invalid_carts", "Carts put in quarantine, by reason.", ["reason"], registry=registry
         )
+        self.suspicious = Counter(
+            "poller_suspicious_answers",
+            "Answers that missed carts and were not believed: nothing was deleted.",
+            registry=registry,
+        )
         self.retries = Counter("poller_source_retries", "Requests to the source tried again.", registry=registry)
         self.last_success = Gauge(
             "poller_last_success_timestamp_seconds", "Unix time of the last good poll.", registry=registry

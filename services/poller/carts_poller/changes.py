@@ -18,26 +18,36 @@ class Change:
     """The outcome of one poll.
 
     `events` are in the order of the answer, deletions last by id. `state` is the next state, with the events pending.
-    `invalid` are the records that can't become events. `held` counts carts that are not in the answer and are not
-    taken as deleted, because the answer holds records that may be these very carts.
+    `invalid` are the records that can't become events. `spared` counts carts that are not in the answer and are not
+    taken as deleted, because the answer is not to be trusted with them.
     """
 
     events: tuple[Event, ...]
     state: State
     invalid: tuple[Invalid, ...]
-    held: int
+    spared: int
 
 
-def changes(previous: State, seen: Observation, now: datetime) -> Change:
+def missing(previous: State, seen: Observation) -> list[int]:
+    """Return the ids of carts that were there and are not seen any more, in ascending order."""
+    return sorted(
+        number
+        for number, known in previous.carts.items()
+        if known.digest != DELETED and number not in seen.carts and number not in seen.damaged
+    )
+
+
+def changes(previous: State, seen: Observation, now: datetime, *, spare: bool = False) -> Change:
     """Return the events that lead from `previous` to what is `seen` at `now`, and the next state.
 
     A cart whose digest is the known one makes no event. An invalid cart makes none either, and is not deleted: its
-    last valid state stays. Versions go on through deletions, so that an id is never used twice in one epoch.
+    last valid state stays. Missing carts are deleted, unless the answer holds records without an id, which may be these
+    very carts, or the caller wants to `spare` them. Versions go on through deletions, so that an id is never used
+    twice in one epoch.
     """
     carts = dict(previous.carts)
     events: list[Event] = []
     invalid = [*seen.nameless, *seen.damaged.values()]
-    held = 0
 
     def happen(kind: EventType, number: int, digest: str, text: str | None) -> Invalid | None:
         version = carts[number].version + 1 if number in carts else 1
@@ -67,24 +77,16 @@ def changes(previous: State, seen: Observation, now: datetime) -> Change:
         fault = happen("cart_updated" if exists else "cart_created", number, cart.digest, cart.text)
         if fault:
             invalid.append(fault)
-    gone = sorted(
-        number
-        for number, known in previous.carts.items()
-        if known.digest != DELETED and number not in seen.carts and number not in seen.damaged
-    )
-    if seen.nameless:
-        held = len(gone)
-    else:
+    gone = missing(previous, seen)
+    spared = len(gone) if seen.nameless or spare else 0
+    if not spared:
         for number in gone:
             happen("cart_deleted", number, DELETED, None)
     state = State(previous.source, previous.epoch, MappingProxyType(carts), (*previous.pending, *events))
-    return Change(tuple(events), state, tuple(invalid), held)
+    return Change(tuple(events), state, tuple(invalid), spared)
 
 
 def _invalid(text: str, error: ValidationError) -> Invalid:
     found = refusal(error)
-    match found.fault:
-        case "out_of_range" | "not_json":  # not told apart here
-            return Invalid(text, "wrong_value", found.detail)
-        case fault:
-            return Invalid(text, fault, found.detail)
+    # The text was parsed before: what is no JSON now is a number that the parser takes and the contract does not.
+    return Invalid(text, "wrong_value" if found.fault == "not_json" else found.fault, found.detail)

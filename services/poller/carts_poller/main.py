@@ -13,6 +13,7 @@ from carts_poller.publish import Publisher
 from carts_poller.quarantine import Quarantine
 from carts_poller.settings import PollerSettings
 from carts_poller.store import StateStore
+from carts_poller.suspicion import Suspicion
 from carts_poller.verify import verify
 from dataplatform import clients, settings
 from dataplatform.clock import SystemClock
@@ -25,8 +26,8 @@ from dataplatform.runtime import Stop, run
 from dataplatform.source import SourceClient
 
 
-async def poll(*, once: bool) -> int:
-    """Poll until a signal, or once."""
+async def poll(*, once: bool, accept_missing: bool) -> int:
+    """Poll until a signal, or once; then `accept_missing` takes whatever is missing as deleted."""
     settings.refuse_unknown(settings.PlatformSettings, settings.SourceSettings, PollerSettings)
     platform = settings.load(settings.PlatformSettings)
     emulators = settings.load(settings.EmulatorSettings)
@@ -65,6 +66,9 @@ async def poll(*, once: bool) -> int:
             store=StateStore(zone, shop.name, clock),
             events=Publisher(publisher, platform.topic_path, own, google, timeout_seconds=timeout),
             quarantine=Quarantine(zone, shop.name),
+            suspicion=Suspicion(
+                max_missing_ratio=1 if accept_missing else own.max_missing_ratio, accept_after=own.accept_missing_after
+            ),
         )
         poller = Poller(parts, own.path, clock, metrics, health)
         loop = Loop(poller, stop, clock, metrics, health, own.interval_seconds, own.drain_timeout_seconds)
@@ -87,8 +91,15 @@ def main(arguments: list[str] | None = None) -> int:
         prog="carts_poller", description="Cart changes: the shop's API to Pub/Sub, one event for each change."
     )
     parser.add_argument("--once", action="store_true", help="poll once and end (default: run until SIGTERM)")
+    parser.add_argument(
+        "--accept-missing",
+        action="store_true",
+        help="with --once: take carts that are missing as deleted, however many they are",
+    )
     options = parser.parse_args(arguments)
-    return run(lambda: poll(once=options.once))
+    if options.accept_missing and not options.once:
+        parser.error("--accept-missing is for one poll: give --once too")
+    return run(lambda: poll(once=options.once, accept_missing=options.accept_missing))
 
 
 if __name__ == "__main__":

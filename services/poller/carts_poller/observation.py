@@ -7,7 +7,9 @@ from typing import Literal
 from carts_poller.canonical import cart_digest, cart_id
 from dataplatform.source import RawRecord
 
-Reason = Literal["not_an_object", "no_id", "too_deep", "too_large", "missing_field", "wrong_type", "wrong_value"]
+Reason = Literal[
+    "not_an_object", "no_id", "too_deep", "too_large", "missing_field", "wrong_type", "wrong_value", "out_of_range"
+]
 
 
 @dataclass(frozen=True, slots=True)

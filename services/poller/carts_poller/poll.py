@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from carts_poller.changes import Change, changes
+from carts_poller.changes import Change, changes, missing
 from carts_poller.event import Event
 from carts_poller.observation import Invalid, Observation, observe
 from carts_poller.publish import Outcome
-from carts_poller.state import State
+from carts_poller.state import DELETED, State
 from carts_poller.store import Stored
+from carts_poller.suspicion import Suspicion
 from dataplatform.clock import Clock
 from dataplatform.health import Health
 from dataplatform.logs import logger
@@ -69,6 +70,7 @@ class Parts:
     store: Store
     events: Events
     quarantine: Refused
+    suspicion: Suspicion
 
 
 class Poller:
@@ -106,7 +108,9 @@ class Poller:
         published = await self._settle(stored) if stored.state.pending else 0
         records = await self._fetch()
         # In a thread: a million carts take seconds, and the event loop has probes to answer meanwhile.
-        observation, change = await asyncio.to_thread(_compare, records, self._current.state, self._clock.now())
+        observation, change = await asyncio.to_thread(
+            _compare, records, self._current.state, self._clock.now(), self._parts.suspicion
+        )
         await self._report(observation, change)
         if change.events:
             await self._save(change.state)
@@ -144,8 +148,20 @@ class Poller:
             logger().warning(
                 "invalid carts quarantined", carts=len(change.invalid), reason=first.reason, detail=first.detail
             )
-        if change.held:
-            logger().warning("carts without an id in the answer: no cart is taken as deleted", missing=change.held)
+        if change.spared:
+            self._metrics.suspicious.inc()
+            reason = (
+                "it holds records without an id"
+                if observation.nameless
+                else "too many at once; after the same carts were missing often enough they are, or at once with "
+                "`carts_poller --once --accept-missing`"
+            )
+            logger().error(
+                "suspicious answer: no cart is taken as deleted",
+                missing=change.spared,
+                times=self._parts.suspicion.times,
+                reason=reason,
+            )
         if observation.conflicting:
             logger().warning(
                 "carts came more than once with different content, the last one counts", carts=observation.conflicting
@@ -178,6 +194,8 @@ class Poller:
         self._health.progress()
 
 
-def _compare(records: list[RawRecord], state: State, now: datetime) -> tuple[Observation, Change]:
+def _compare(records: list[RawRecord], state: State, now: datetime, suspicion: Suspicion) -> tuple[Observation, Change]:
     observation = observe(records)
-    return observation, changes(state, observation, now)
+    alive = sum(known.digest != DELETED for known in state.carts.values())
+    spare = suspicion.spares(missing(state, observation), alive)
+    return observation, changes(state, observation, now, spare=spare)

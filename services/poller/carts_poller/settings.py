@@ -18,6 +18,12 @@ class PollerSettings(Section):
 
     interval_seconds: Seconds = Field(60, description="Time from the start of one poll to the start of the next.")
     path: str = Field("/carts", pattern=r"^/\S*$", description="Route of the shop's API that lists all carts.")
+    max_missing_ratio: float = Field(
+        0.5, ge=0, le=1, description="An answer that misses more than this share of the known carts is suspicious."
+    )
+    accept_missing_after: Count = Field(
+        3, description="The same carts missing in so many answers in a row are taken as deleted even so."
+    )
     publish_batch_messages: Count = Field(
         1_000, le=1_000, description="Events in one publish request; Pub/Sub takes 1,000 at most."
     )

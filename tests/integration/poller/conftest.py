@@ -146,8 +146,8 @@ class World:
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def poll_once(self) -> Finished:
-        return await finished(await self.start("--once"))
+    async def poll_once(self, *options: str) -> Finished:
+        return await finished(await self.start("--once", *options))
 
     async def messages(self, count: int) -> list[Any]:
         """Pull and acknowledge so many messages, and see that there are no more."""

@@ -65,6 +65,20 @@ async def test_a_change_a_deletion_and_an_addition_make_exactly_these_events(wor
     assert carts[added["id"]] == added
 
 
+async def test_an_answer_without_most_carts_deletes_none_until_a_person_says_so(world: World) -> None:
+    await world.poll_once()
+    await world.messages(golden.CARTS)
+    for number in range(1, 6):
+        await world.shop.delete("carts", number)
+
+    doubted = await world.poll_once()
+    believed = await world.poll_once("--accept-missing")
+
+    assert (doubted.polled, believed.polled) == (0, 5)
+    assert "suspicious answer: no cart is taken as deleted" in [line["message"] for line in doubted.logs]
+    assert summary(await world.events(5)) == {("cart_deleted", number, 2) for number in range(1, 6)}
+
+
 async def test_events_carry_ordering_keys_when_that_is_configured(world: World) -> None:
     world.extra["EYDP_POLLER_ORDERING_KEYS"] = "true"
 

@@ -158,7 +158,7 @@ def test_duplicates_that_only_differ_in_writing_do_not_conflict() -> None:
     [
         ({**cart(1), "userId": "nobody"}, "wrong_type"),
         ({**cart(1), "products": [{"productId": 1}]}, "missing_field"),
-        ({**cart(1), "userId": 2**63}, "wrong_value"),
+        ({**cart(1), "userId": 2**63}, "out_of_range"),
         ({**cart(1), "date": "today"}, "wrong_value"),
         (cart(1, note="x" * MAX_EVENT_BYTES), "too_large"),
     ],
@@ -198,7 +198,7 @@ def test_while_a_record_without_an_id_is_there_no_cart_is_taken_as_deleted(namel
     doubtful = changes(first.state.confirmed(), seen(nameless, json.dumps(cart(3))), NOW)
 
     assert kinds(doubtful.events) == [("cart_created", 3)]
-    assert (len(doubtful.invalid), doubtful.held) == (1, 2)
+    assert (len(doubtful.invalid), doubtful.spared) == (1, 2)
     assert kinds(poll(doubtful.state, cart(3)).events) == [("cart_deleted", 1), ("cart_deleted", 2)]
 
 

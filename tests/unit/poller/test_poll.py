@@ -18,6 +18,7 @@ from carts_poller.poll import CONDITIONS, Parts, Poller
 from carts_poller.publish import Outcome
 from carts_poller.state import State, decode, encode
 from carts_poller.store import CorruptStateError, Stored
+from carts_poller.suspicion import Suspicion
 from dataplatform.errors import BusyError, UnavailableError
 from dataplatform.health import Health
 from dataplatform.metrics import PollerMetrics
@@ -94,7 +95,8 @@ class World:
     def program(self) -> Loop:
         health = Health(self, stalled_after_seconds=1, conditions=CONDITIONS)
         metrics = PollerMetrics(CollectorRegistry())
-        poller = Poller(Parts(self, self, self, self), "/carts", self, metrics, health)
+        suspicion = Suspicion(max_missing_ratio=0.5, accept_after=3)
+        poller = Poller(Parts(self, self, self, self, suspicion), "/carts", self, metrics, health)
         return Loop(poller, Stop(), self, metrics, health, interval_seconds=60, drain_seconds=1)
 
 
@@ -264,3 +266,31 @@ async def test_versions_of_one_cart_never_skip_and_never_repeat() -> None:
     versions = [body["version"] for body in bodies(world.published)]
     assert versions[0] == 1
     assert all(after == before + 1 for before, after in pairwise(versions))
+
+
+async def test_an_answer_that_lost_too_much_deletes_nothing_until_it_came_three_times() -> None:
+    world = World([cart(1), cart(2), cart(3)])
+    poller = world.poller()
+    await poller.poll()
+
+    world.carts = [cart(1, userId=9)]
+    assert [await poller.poll() for _ in range(4)] == [1, 0, 2, 0]
+
+    assert kinds(world.published[3:]) == [("cart_updated", 1), ("cart_deleted", 2), ("cart_deleted", 3)]
+
+
+async def test_an_empty_answer_between_two_good_ones_deletes_nothing() -> None:
+    world = World([cart(1), cart(2)])
+    poller = world.poller()
+    await poller.poll()
+    for carts in ([], [], [cart(1), cart(2)], [], []):
+        world.carts = carts
+        assert await poller.poll() == 0
+
+
+async def test_after_a_restart_suspicion_begins_to_count_anew() -> None:
+    world = World([cart(1)])
+    await world.poller().poll()
+    world.carts = []
+    for _ in range(5):
+        assert await world.poller().poll() == 0
