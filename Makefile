@@ -1,7 +1,7 @@
 # The verbs of the project. `make help` lists them; CI uses the same ones.
 # ARGS reaches the program behind a verb: make demo ARGS=--json, make test ARGS="-k poller".
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long lint fmt lock docs bench clean
+.PHONY: help setup demo up down test test-long lint fmt lock docs images bench clean
 
 ARGS ?=
 # Each process starts an embedded stack of its own, so there are never more than four.
@@ -49,6 +49,9 @@ lock: setup ## Resolve pyproject.toml into requirements/ (ARGS=--upgrade takes n
 
 docs: setup ## Generate docs/configuration.md, docs/metrics.md and .env.example from the code
 	@$(bin)/python -m eydp.reference
+
+images: setup ## Build the images with buildah (ARGS=--stand-in where no registry can be reached; ARGS=poller one of them)
+	@PYTHONPATH=scripts $(bin)/python -m image_builder $(ARGS)
 
 bench: setup ## Run every benchmark, one after the other; make bench-NAME runs benchmarks/NAME.py
 	@for file in $$(grep -l '^if __name__' benchmarks/*.py); do \
