@@ -1,7 +1,7 @@
 # The verbs of the project. `make help` lists them; CI uses the same ones.
 # ARGS reaches the program behind a verb: make demo ARGS=--json, make test ARGS="-k poller".
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long lint fmt lock docs images bench clean
+.PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench clean
 
 ARGS ?=
 # Each process starts an embedded stack of its own, so there are never more than four.
@@ -32,13 +32,16 @@ test: setup ## Run the tests (starts the embedded stack by itself)
 test-long: setup ## Run the long campaigns too: hundreds of kills, outages, a soak
 	@$(bin)/python -m pytest --timeout 3600 $(parallel) $(ARGS)
 
-lint: setup ## Check style, types, locks, generated pages and what every file must keep to
+lint: setup ## Check style, types, locks, generated pages, chart, Dockerfiles and what every file must keep to
 	@$(bin)/ruff check $(python)
 	@$(bin)/ruff format --check $(python)
 	@$(bin)/mypy $(python)
 	@$(bin)/python scripts/check_lock.py
 	@$(bin)/python scripts/check_tree.py
 	@$(bin)/python -m eydp.reference --check
+	@$(bin)/python scripts/chart_pages.py --check
+	@$(bin)/python scripts/lint_deploy.py
+	@$(bin)/python -m pytest --quiet --no-header tests/chart/test_policies.py
 
 fmt: setup ## Format the code and mend what can be mended by itself
 	@$(bin)/ruff check --fix-only $(python)
@@ -47,8 +50,12 @@ fmt: setup ## Format the code and mend what can be mended by itself
 lock: setup ## Resolve pyproject.toml into requirements/ (ARGS=--upgrade takes newer versions)
 	@scripts/lock $(ARGS)
 
-docs: setup ## Generate docs/configuration.md, docs/metrics.md and .env.example from the code
+docs: setup ## Generate docs/configuration.md, docs/metrics.md, .env.example and the chart's README from the code
 	@$(bin)/python -m eydp.reference
+	@$(bin)/python scripts/chart_pages.py
+
+snapshots: setup ## Render the chart's main scenarios anew for the tests; look at the difference before you commit it
+	@PYTHONPATH=tests:scripts $(bin)/python -m chart.snapshots
 
 images: setup ## Build the images with buildah (ARGS=--stand-in where no registry can be reached; ARGS=poller one of them)
 	@PYTHONPATH=scripts $(bin)/python -m image_builder $(ARGS)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dataplatform import errors as platform_errors
-from support.chart import SCENARIOS, key, named, pods, scenario
+from support.chart import SCENARIOS, key, pods, quantity, scenario, settings_of
 from support.manifests import Manifest
 
 USER = 10001
@@ -74,14 +74,6 @@ def test_every_container_asks_for_what_it_needs_and_is_bounded(name: str) -> Non
             assert "emptyDir" not in volume or "sizeLimit" in volume["emptyDir"], owner
 
 
-def quantity(text: str | float) -> float:
-    """A quantity of Kubernetes as a number."""
-    units = {"m": 1e-3, "": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
-    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text))
-    assert found, text
-    return float(found[1]) * units[found[2]]
-
-
 @every_scenario
 def test_every_image_is_a_certain_one(name: str) -> None:
     for owner, pod in every_pod(name):
@@ -141,12 +133,6 @@ def test_the_grace_period_outlasts_the_drain(name: str) -> None:
         component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
         drain = float(settings_of(manifests, pod)[f"EYDP_{component.upper()}_DRAIN_TIMEOUT_SECONDS"])
         assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + 15, owner
-
-
-def settings_of(manifests: list[Manifest], pod: Manifest) -> dict[str, str]:
-    """The settings that a pod's container gets."""
-    (source,) = pod["spec"]["containers"][0]["envFrom"]
-    return dict(named(manifests, f"ConfigMap/{source['configMapRef']['name']}")["data"])
 
 
 @every_scenario

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
@@ -35,9 +36,15 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(tool("helm")), *arguments], check=False, capture_output=True, text=True, timeout=60)
 
 
-def template(files: Sequence[Path] = (), *sets: str, kubernetes: str = VERSIONS[-1], release: str = RELEASE) -> str:
+def template(
+    files: Sequence[Path] = (),
+    *sets: str,
+    kubernetes: str = VERSIONS[-1],
+    release: str = RELEASE,
+    chart: Path = CHART,
+) -> str:
     """Return what `helm template` prints for value files and `--set` arguments; fail with its words when it fails."""
-    done = helm(*_arguments(files, sets, kubernetes, release))
+    done = helm(*_arguments(files, sets, kubernetes, release, chart))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -49,12 +56,14 @@ def refusal(*sets: str, files: Sequence[Path] = ()) -> str:
     return done.stderr
 
 
-def _arguments(files: Sequence[Path], sets: Sequence[str], kubernetes: str, release: str) -> list[str]:
+def _arguments(
+    files: Sequence[Path], sets: Sequence[str], kubernetes: str, release: str, chart: Path = CHART
+) -> list[str]:
     values = [f"--values={path}" for path in files]
     # The scenarios name their project; the files for people do not.
     given = [word for text in (f"project={PROJECT}", *sets) for word in ("--set", text)]
     where = [f"--namespace={NAMESPACE}", f"--kube-version={kubernetes}"]
-    return ["template", release, str(CHART), *values, *given, *where]
+    return ["template", release, str(chart), *values, *given, *where]
 
 
 @functools.cache
@@ -107,6 +116,20 @@ def pods(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Manifest]]:
     for manifest in manifests:
         if pod := pod_template(manifest):
             yield key(manifest), pod
+
+
+def settings_of(manifests: Sequence[Manifest], pod: Manifest) -> dict[str, str]:
+    """Return the settings that a pod's container gets."""
+    (source,) = pod["spec"]["containers"][0]["envFrom"]
+    return dict(named(manifests, f"ConfigMap/{source['configMapRef']['name']}")["data"])
+
+
+def quantity(text: str | float) -> float:
+    """Return a quantity of Kubernetes as a number."""
+    units = {"m": 1e-3, "": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text))
+    assert found, text
+    return float(found[1]) * units[found[2]]
 
 
 @functools.cache

@@ -1,0 +1,163 @@
+"""What values-local.yaml renders to, started as processes against the embedded stack: every container does its work.
+
+They run as the numeric user, without capabilities and with nothing but /tmp to write to, where the machine allows
+namespaces; `test_the_sandbox_is_one` is skipped where it does not, and says why.
+"""
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from chart.containers import Container, emulators
+from support.chart import SCENARIOS, objects, pods, rendered, template
+from support.manifests import Manifest
+from support.programs import until
+from support.sandbox import contained, forbidden
+
+NAME = "ey-data-platform"
+#: What the tests below start, so that a workload that is added is not forgotten.
+STARTED = {
+    f"Job/{NAME}-provision",
+    f"Pod/{NAME}-doctor",
+    f"Deployment/{NAME}-poller",
+    f"Deployment/{NAME}-consumer",
+    f"CronJob/{NAME}-batch-products",
+    f"CronJob/{NAME}-batch-users",
+    f"CronJob/{NAME}-dbt",
+    f"Pod/{NAME}-verify",
+}
+CARTS, PRODUCTS, USERS = 7, 20, 10
+
+
+class Release:
+    """A rendered release with names of its own in the shared stack."""
+
+    def __init__(self, stack_env: Mapping[str, str], folder: Path, values: Mapping[str, Any]) -> None:
+        mark = uuid.uuid4().hex[:8]
+        given = {**emulators(stack_env), **values}
+        given["config"] |= {
+            "EYDP_BUCKET": f"raw-{mark}",
+            "EYDP_DATASET_RAW": f"raw_{mark}",
+            "EYDP_DATASET_ANALYTICS": f"analytics_{mark}",
+            "EYDP_TOPIC": f"carts-{mark}",
+            "EYDP_SUBSCRIPTION": f"carts-{mark}-sub",
+            "EYDP_DEAD_LETTER_TOPIC": f"carts-{mark}-dlq",
+            "EYDP_DEAD_LETTER_SUBSCRIPTION": f"carts-{mark}-dlq-sub",
+        }
+        file = folder / "values.yaml"
+        file.write_text(yaml.safe_dump(given))
+        self.raw = f"raw_{mark}"
+        self.folder = folder
+        self.manifests = objects(template([SCENARIOS["values-local"], file], f"project={given['project']}"))
+        self.running = ExitStack()
+        self.bigquery = bigquery.Client(
+            project=given["project"],
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": given["emulators"]["bigquery"]},
+        )
+
+    def start(self, owner: str) -> Container:
+        container = Container(self.manifests, owner)
+        container.start(self.folder)
+        self.running.callback(container.kill)
+        return container
+
+    def run(self, owner: str) -> str:
+        """Run a container to its good end and return what it said."""
+        return self.start(owner).ends()
+
+    def rows(self, table: str) -> int:
+        return int(next(iter(self.bigquery.query_and_wait(f"SELECT COUNT(*) FROM {self.raw}.{table}")))[0])  # noqa: S608 - made up here
+
+
+@pytest.fixture
+def release_of(stack_env: dict[str, str], tmp_path: Path) -> Iterator[Any]:
+    """Make a release; what it started ends with the test."""
+    with ExitStack() as held:
+
+        def make(**values: Any) -> Release:
+            release = Release(stack_env, tmp_path, values)
+            held.callback(release.bigquery.close)
+            held.push(release.running)
+            return release
+
+        yield make
+
+
+def test_every_workload_of_the_local_values_is_started_here() -> None:
+    release = rendered(files=[SCENARIOS["values-local"]])
+
+    assert {owner for owner, _ in pods(release)} == STARTED
+
+
+@pytest.mark.timeout(600)
+def test_every_container_does_its_work_and_stops_within_its_grace_period(release_of: Any) -> None:
+    # It reads the project, writes its log and asks the warehouse; the long campaign builds all models.
+    release: Release = release_of(dbt={"args": ["debug"]})
+
+    assert "13 changed" in release.run(f"Job/{NAME}-provision")
+    release.run(f"Pod/{NAME}-doctor")
+    works(release)
+    assert "All checks passed!" in release.run(f"CronJob/{NAME}-dbt")
+
+
+@pytest.mark.long
+def test_a_whole_day_of_the_release_agrees_with_the_shop(release_of: Any) -> None:
+    release: Release = release_of()
+
+    release.run(f"Job/{NAME}-provision")
+    works(release)
+    release.run(f"CronJob/{NAME}-dbt")
+    release.run(f"Pod/{NAME}-verify")
+
+
+def works(release: Release) -> None:
+    """Poller and consumer become ready, carry every cart and stop; the batch jobs load."""
+    poller, consumer = (release.start(f"Deployment/{NAME}-{component}") for component in ("poller", "consumer"))
+    for container in (poller, consumer):
+        for probe in ("startup", "liveness", "readiness"):
+            container.passes(probe)
+    for entity in ("products", "users"):
+        release.run(f"CronJob/{NAME}-batch-{entity}")
+    until(lambda: release.rows("carts_events") == CARTS, f"{CARTS} events are in the table")
+    poller.stops()
+    consumer.stops()
+    assert (release.rows("Products"), release.rows("Users")) == (PRODUCTS, USERS)
+
+
+def test_a_program_with_a_setting_that_does_not_exist_ends_with_the_code_that_is_not_tried_again(
+    release_of: Any,
+) -> None:
+    release: Release = release_of()
+    manifest = next(m for m in release.manifests if m["kind"] == "ConfigMap" and m["metadata"]["name"] == NAME)
+    misspelt(manifest)
+
+    container = release.start(f"CronJob/{NAME}-batch-users")
+
+    assert "EYDP_LOCATON is not a setting" in container.ends(code=78)
+
+
+def misspelt(config_map: Manifest) -> None:
+    config_map["data"]["EYDP_LOCATON"] = config_map["data"].pop("EYDP_LOCATION")
+
+
+def test_the_sandbox_is_one() -> None:
+    if reason := forbidden():
+        pytest.skip(f"this machine does not let a test use namespaces: {reason}")
+    look = "import os; print(os.getuid(), os.getcwd(), sorted(os.environ), open('/proc/self/status').read())"
+
+    said, _ = contained([sys.executable, "-c", look], {"ONE": "1"}, user=10001, tmp_size="1m").communicate(timeout=60)
+
+    assert said.startswith("10001 / ")
+    assert "CapEff:\t0000000000000000" in said
+    assert "NoNewPrivs:\t1" in said
+    assert os.getuid() != 10001

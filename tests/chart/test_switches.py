@@ -1,0 +1,298 @@
+"""Each switch of the values, on and off, does what its comment says and nothing else."""
+
+import pytest
+
+from support.chart import key, named, pods, rendered
+from support.manifests import Manifest
+
+NAME = "ey-data-platform"
+PLAIN = ("provision.enabled=true",)
+
+#: What goes when a switch is turned off: sets, and the objects that disappear.
+OFF = [
+    (
+        ("poller.enabled=false",),
+        {f"Deployment/{NAME}-poller", f"PodDisruptionBudget/{NAME}-poller", f"ServiceAccount/{NAME}-poller"},
+    ),
+    (
+        ("consumer.enabled=false",),
+        {
+            f"Deployment/{NAME}-consumer",
+            f"HorizontalPodAutoscaler/{NAME}-consumer",
+            f"PodDisruptionBudget/{NAME}-consumer",
+            f"ServiceAccount/{NAME}-consumer",
+        },
+    ),
+    (
+        ("batch.enabled=false",),
+        {f"CronJob/{NAME}-batch-products", f"CronJob/{NAME}-batch-users", f"ServiceAccount/{NAME}-batch"},
+    ),
+    (("dbt.enabled=false",), {f"CronJob/{NAME}-dbt", f"ServiceAccount/{NAME}-dbt"}),
+    (
+        ("provision.enabled=false",),
+        {f"Job/{NAME}-provision", f"ConfigMap/{NAME}-provision", f"ServiceAccount/{NAME}-provision"},
+    ),
+    (("tests.enabled=false",), {f"Pod/{NAME}-doctor", f"Pod/{NAME}-verify", f"ServiceAccount/{NAME}-verify"}),
+    (("autoscaling.mode=none",), {f"HorizontalPodAutoscaler/{NAME}-consumer"}),
+    (
+        ("podDisruptionBudgets.enabled=false",),
+        {f"PodDisruptionBudget/{NAME}-poller", f"PodDisruptionBudget/{NAME}-consumer"},
+    ),
+    (
+        ("networkPolicies.enabled=false",),
+        {f"NetworkPolicy/{NAME}-{what}" for what in ("deny", "dns", "google", "source")},
+    ),
+    (
+        ("serviceAccounts.create=false",),
+        {
+            f"ServiceAccount/{NAME}-{component}"
+            for component in ("poller", "consumer", "batch", "dbt", "provision", "verify")
+        },
+    ),
+]
+
+#: What comes when a switch is turned on.
+ON = [
+    (("monitoring.mode=gmp",), {f"PodMonitoring/{NAME}", f"NetworkPolicy/{NAME}-metrics"}),
+    (("monitoring.mode=operator",), {f"PodMonitor/{NAME}", f"NetworkPolicy/{NAME}-metrics"}),
+]
+
+
+def keys(*sets: str) -> set[str]:
+    return {key(manifest) for manifest in rendered(*sets)}
+
+
+@pytest.mark.parametrize(("sets", "gone"), OFF)
+def test_what_is_switched_off_is_gone_with_all_that_belongs_to_it(sets: tuple[str, ...], gone: set[str]) -> None:
+    plain, off = keys(*PLAIN), keys(*sets)
+
+    assert plain - off == gone
+    assert off - plain == set()
+
+
+@pytest.mark.parametrize(("sets", "new"), ON)
+def test_what_is_switched_on_comes_with_all_that_belongs_to_it(sets: tuple[str, ...], new: set[str]) -> None:
+    plain, on = keys(*PLAIN), keys(*sets)
+
+    assert on - plain == new
+    assert plain - on == set()
+
+
+def consumer_scaling(*sets: str) -> Manifest:
+    manifests = rendered(*sets)
+    (scaler,) = (m for m in manifests if m["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"})
+    return dict(scaler["spec"])
+
+
+def test_the_autoscaler_owns_the_number_of_pods_and_without_one_the_values_do() -> None:
+    owner = f"Deployment/{NAME}-consumer"
+
+    assert "replicas" not in named(rendered(), owner)["spec"]
+    assert named(rendered("autoscaling.mode=none", "consumer.replicas=7"), owner)["spec"]["replicas"] == 7
+
+
+@pytest.mark.parametrize(
+    ("sets", "metrics"),
+    [
+        (
+            (),
+            [
+                ("pubsub.googleapis.com|subscription|num_undelivered_messages", "AverageValue"),
+                ("pubsub.googleapis.com|subscription|oldest_unacked_message_age", "Value"),
+                ("cpu", "Utilization"),
+            ],
+        ),
+        (
+            ("autoscaling.hpa.backlogPerPod=0", "autoscaling.hpa.oldestAgeSeconds=0"),
+            [("cpu", "Utilization")],
+        ),
+        (
+            ("autoscaling.hpa.cpuPercent=0", "autoscaling.hpa.oldestAgeSeconds=0"),
+            [("pubsub.googleapis.com|subscription|num_undelivered_messages", "AverageValue")],
+        ),
+    ],
+)
+def test_the_hpa_has_the_metrics_that_are_not_0(sets: tuple[str, ...], metrics: list[tuple[str, str]]) -> None:
+    found = []
+    for metric in consumer_scaling(*sets)["metrics"]:
+        (about,) = (value for name, value in metric.items() if name != "type")
+        found.append((about["metric"]["name"] if "metric" in about else about["name"], about["target"]["type"]))
+
+    assert found == metrics
+
+
+def test_the_backlog_is_that_of_the_subscription_that_the_consumers_share() -> None:
+    spec = consumer_scaling("config.EYDP_SUBSCRIPTION=other-sub", "autoscaling.hpa.backlogPerPod=1000000")
+
+    assert spec["metrics"][0]["external"] == {
+        "metric": {
+            "name": "pubsub.googleapis.com|subscription|num_undelivered_messages",
+            "selector": {"matchLabels": {"resource.labels.subscription_id": "other-sub"}},
+        },
+        "target": {"type": "AverageValue", "averageValue": "1000000"},
+    }
+
+
+def test_scaling_goes_up_at_once_and_down_after_five_minutes() -> None:
+    keda = ("autoscaling.mode=keda", "monitoring.mode=gmp", "autoscaling.keda.serverAddress=http://prometheus")
+    hpa = consumer_scaling()["behavior"]
+
+    assert hpa["scaleUp"]["stabilizationWindowSeconds"] == 0
+    assert hpa["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert consumer_scaling(*keda)["advanced"]["horizontalPodAutoscalerConfig"]["behavior"] == hpa
+
+
+def test_keda_asks_for_this_releases_pods_and_falls_back_when_nobody_answers() -> None:
+    spec = consumer_scaling(
+        "autoscaling.mode=keda", "monitoring.mode=gmp", "autoscaling.keda.serverAddress=http://prometheus"
+    )
+
+    queries = {trigger["name"]: trigger["metadata"] for trigger in spec["triggers"]}
+    assert queries["saturation"]["query"] == (
+        f'sum(consumer_buffer_saturation_ratio{{namespace="shop",pod=~"{NAME}-consumer-.+"}})'
+    )
+    assert 'subscription_id="carts-events-sub"' in queries["backlog"]["query"]
+    assert all(metadata["activationThreshold"] for metadata in queries.values())
+    assert spec["fallback"] == {"failureThreshold": 3, "replicas": 4}
+
+
+def test_the_metrics_that_keda_asks_for_are_the_consumers() -> None:
+    from prometheus_client import CollectorRegistry
+
+    from dataplatform.metrics import ConsumerMetrics
+
+    ConsumerMetrics(registry := CollectorRegistry())
+
+    assert registry.get_sample_value("consumer_buffer_saturation_ratio") == 0
+
+
+@pytest.mark.parametrize(
+    ("sets", "image"),
+    [
+        ((), "poller:0.1.0"),
+        (("images.tag=0.2.0",), "poller:0.2.0"),
+        (("images.tag=0.2.0", "images.poller.tag=0.3.0"), "poller:0.3.0"),
+        (("images.registry=registry.example/shop/",), "registry.example/shop/poller:0.1.0"),
+        ((f"images.poller.digest=sha256:{'a' * 64}", "images.tag=0.2.0"), f"poller@sha256:{'a' * 64}"),
+    ],
+)
+def test_an_image_is_its_digest_else_its_tag_else_the_version(sets: tuple[str, ...], image: str) -> None:
+    pod = dict(pods(rendered(*sets)))[f"Deployment/{NAME}-poller"]
+
+    assert pod["spec"]["containers"][0]["image"] == image
+
+
+def test_workload_identity_by_annotation_names_a_google_account_for_each_component() -> None:
+    def annotations(*sets: str) -> dict[str, str | None]:
+        return {
+            m["metadata"]["name"].removeprefix(f"{NAME}-"): m["metadata"]
+            .get("annotations", {})
+            .get("iam.gke.io/gcp-service-account")
+            for m in rendered(*sets)
+            if m["kind"] == "ServiceAccount"
+        }
+
+    assert set(annotations().values()) == {None}
+    assert annotations("serviceAccounts.workloadIdentity=annotation") == {
+        component: f"eydp-{component}@my-project.iam.gserviceaccount.com"
+        for component in ("poller", "consumer", "batch", "dbt", "provision", "verify")
+    }
+
+
+def test_accounts_are_called_as_the_table_of_grants_calls_them() -> None:
+    from eydp.iam.grants import COMPONENTS
+    from eydp.iam.installation import example
+
+    of = example()
+    manifests = rendered("serviceAccounts.workloadIdentity=annotation")
+
+    for component in COMPONENTS:
+        account = named(manifests, f"ServiceAccount/{of.kubernetes_account(component)}")
+        assert account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"] == of.google_email(component)
+
+
+SALT = ("secrets.files[0].file=salt", "secrets.files[0].remote=shop-salt", "secrets.files[0].components={poller,batch}")
+
+
+@pytest.mark.parametrize(
+    ("sets", "volume"),
+    [
+        (
+            ("secrets.mode=existingSecret", "secrets.existingSecret=shop"),
+            {"secret": {"secretName": "shop", "defaultMode": 0o440, "items": [{"key": "salt", "path": "salt"}]}},
+        ),
+        (
+            ("secrets.mode=externalSecrets", "secrets.store.name=google"),
+            {
+                "secret": {
+                    "secretName": f"{NAME}-poller",
+                    "defaultMode": 0o440,
+                    "items": [{"key": "salt", "path": "salt"}],
+                }
+            },
+        ),
+        (
+            ("secrets.mode=secretManager",),
+            {
+                "csi": {
+                    "driver": "secrets-store-gke.csi.k8s.io",
+                    "readOnly": True,
+                    "volumeAttributes": {"secretProviderClass": f"{NAME}-poller"},
+                }
+            },
+        ),
+    ],
+)
+def test_secrets_are_files_of_the_components_that_are_named(sets: tuple[str, ...], volume: Manifest) -> None:
+    manifests = rendered(*sets, *SALT)
+
+    mounted = {}
+    for owner, pod in pods(manifests):
+        volumes = {v["name"]: v for v in pod["spec"]["volumes"]}
+        mounts = {m["name"]: m for m in pod["spec"]["containers"][0]["volumeMounts"]}
+        assert volumes.keys() == mounts.keys(), owner
+        if "secrets" in volumes:
+            mounted[owner] = volumes["secrets"]
+            # A subPath would never see a rotation.
+            assert mounts["secrets"] == {
+                "name": "secrets",
+                "mountPath": "/var/run/secrets/ey-data-platform",
+                "readOnly": True,
+            }
+    assert set(mounted) == {
+        f"Deployment/{NAME}-poller",
+        f"CronJob/{NAME}-batch-products",
+        f"CronJob/{NAME}-batch-users",
+    }
+    assert mounted[f"Deployment/{NAME}-poller"] == {"name": "secrets", **volume}
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("secretManager", "SecretProviderClass"), ("externalSecrets", "ExternalSecret")]
+)
+def test_each_component_has_its_own_source_of_secrets(mode: str, kind: str) -> None:
+    manifests = rendered(f"secrets.mode={mode}", "secrets.store.name=google", *SALT)
+
+    made = {m["metadata"]["name"]: str(m["spec"]) for m in manifests if m["kind"] == kind}
+    assert made.keys() == {f"{NAME}-poller", f"{NAME}-batch"}
+    assert all("shop-salt" in spec for spec in made.values())
+
+
+def test_a_components_placement_wins_over_the_charts() -> None:
+    manifests = rendered(
+        "priorityClassName=low", "consumer.priorityClassName=high", "nodeSelector.pool=a", "dbt.nodeSelector.pool=b"
+    )
+
+    placed = {
+        owner: (pod["spec"]["priorityClassName"], pod["spec"]["nodeSelector"]["pool"]) for owner, pod in pods(manifests)
+    }
+    assert placed.pop(f"Deployment/{NAME}-consumer") == ("high", "a")
+    assert placed.pop(f"CronJob/{NAME}-dbt") == ("low", "b")
+    assert set(placed.values()) == {("low", "a")}
+
+
+def test_jobs_can_be_suspended_one_by_one() -> None:
+    manifests = rendered("batch.users.suspend=true", "dbt.suspend=true")
+
+    suspended = {m["metadata"]["name"]: m["spec"]["suspend"] for m in manifests if m["kind"] == "CronJob"}
+    assert suspended == {f"{NAME}-batch-products": False, f"{NAME}-batch-users": True, f"{NAME}-dbt": True}
