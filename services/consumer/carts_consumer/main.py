@@ -28,6 +28,9 @@ from dataplatform.retry import Retrier, RetryPolicy, describe
 from dataplatform.runtime import Stop, run
 from dataplatform.warehouse import Warehouse
 
+#: After draining: giving back and closing must not outlast the grace period when a service is slow.
+_COURTESY_SECONDS = 4.0
+
 
 async def consume(*, until_idle: float | None) -> int:
     """Consume until a signal, or until nothing came for `until_idle` seconds and nothing is held."""
@@ -107,11 +110,12 @@ async def _shut_down(pipeline: Pipeline, parts: Parts, working: "asyncio.Task[No
     draining.cancel()
     working.cancel()
     await asyncio.wait({draining, working})
-    await pipeline.give_back()
     try:
-        await parts.appender.finalize()
-    except Exception as error:  # noqa: BLE001 - an unfinalised stream is finalised by BigQuery in time
-        logger().warning("write stream not finalised", reason=describe(error))
+        async with asyncio.timeout(_COURTESY_SECONDS):
+            await pipeline.give_back()
+            await parts.appender.finalize()
+    except Exception as error:  # noqa: BLE001 - both are courtesies: leases lapse, BigQuery finalises a stream in time
+        logger().warning("not closed in good order", reason=describe(error))
 
 
 def main(arguments: list[str] | None = None) -> int:
