@@ -1,7 +1,7 @@
 # The verbs of the project. `make help` lists them; CI uses the same ones.
 # ARGS reaches the program behind a verb: make demo ARGS=--json, make test ARGS="-k poller".
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench clean
+.PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench sim-autoscale clean
 
 ARGS ?=
 # Each process starts an embedded stack of its own, so there are never more than four.
@@ -66,6 +66,9 @@ bench: setup ## Run every benchmark, one after the other; make bench-NAME runs b
 
 bench-%: setup
 	@$(bin)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+sim-autoscale: setup ## Simulate the consumer's autoscaling over a day (ARGS=--write writes docs/autoscaling.md)
+	@$(bin)/python benchmarks/sim_autoscale.py $(ARGS)
 
 clean: ## Stop the stack and remove all that was made here: .venv, .local, caches
 	@if [ -x $(bin)/eydp ]; then $(bin)/eydp down >/dev/null || true; fi
