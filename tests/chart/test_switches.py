@@ -147,7 +147,9 @@ def test_keda_asks_for_this_releases_pods_and_falls_back_when_nobody_answers() -
         "autoscaling.mode=keda", "monitoring.mode=gmp", "autoscaling.keda.serverAddress=http://prometheus"
     )
 
-    queries = {trigger["name"]: trigger["metadata"] for trigger in spec["triggers"]}
+    *asked, cpu = spec["triggers"]
+    assert cpu == {"type": "cpu", "name": "cpu", "metricType": "Utilization", "metadata": {"value": "75"}}
+    queries = {trigger["name"]: trigger["metadata"] for trigger in asked}
     assert queries["saturation"]["query"] == (
         f'sum(consumer_buffer_saturation_ratio{{namespace="shop",pod=~"{NAME}-consumer-.+"}})'
     )

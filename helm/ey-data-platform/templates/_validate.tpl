@@ -24,7 +24,7 @@
 {{- fail "autoscaling.mode is keda, which asks Prometheus for the consumer's metrics, but monitoring.mode is none, so nobody scrapes them: choose gmp or operator." -}}
 {{- end -}}
 {{- if not (or $scaling.keda.saturationPerPod $scaling.keda.backlogPerPod) -}}
-{{- fail "autoscaling.mode is keda, but both targets below autoscaling.keda are 0: set one, or choose mode none." -}}
+{{- fail "autoscaling.mode is keda, but autoscaling.keda.saturationPerPod and autoscaling.keda.backlogPerPod are both 0: set one, since the fallback needs it, or choose mode hpa." -}}
 {{- end -}}
 {{- if gt (int $scaling.keda.fallbackReplicas) (int $scaling.maxReplicas) -}}
 {{- fail (printf "autoscaling.keda.fallbackReplicas is %d, above autoscaling.maxReplicas, which is %d." (int $scaling.keda.fallbackReplicas) (int $scaling.maxReplicas)) -}}
