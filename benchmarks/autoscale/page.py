@@ -12,6 +12,7 @@ from autoscale.svg import Panel, plot, thinned
 
 TEXT = Path(__file__).with_name("page.md")
 PLOT = "autoscaling.svg"
+WITHOUT_CPU = "keda without its CPU trigger"
 _POINTS = 480
 #: Steps of the comparison of values: as long as the HPA's own, three times as fast to compute.
 _COARSE = 15.0
@@ -26,8 +27,8 @@ def modes() -> list[Row]:
     return [
         ("hpa", defaults("hpa"), world),
         ("keda", keda, world),
-        ("keda with a CPU trigger of 75 %", keda.but(cpu_percent=75), world),
-        ("keda, saturation of messages too", keda, World(saturation="fuller")),
+        (WITHOUT_CPU, keda.but(cpu_percent=0), world),
+        ("the same, saturation of messages too", keda.but(cpu_percent=0), World(saturation="fuller")),
         (f"none, {none.replicas} pods", none, world),
         (f"none, {none.behavior.max_replicas} pods", none.but(replicas=none.behavior.max_replicas), world),
     ]
@@ -101,8 +102,8 @@ def page(day: Day) -> tuple[str, str]:
 
 
 def picture(day: Day, runs: dict[str, Series]) -> str:
-    """Return the plot of the first two modes and the fixed count."""
-    shown = {name: runs[name] for name in list(runs) if name in {"hpa", "keda"} or name.endswith("CPU trigger of 75 %")}
+    """Return the plot of `hpa`, and of the late metrics alone beside it."""
+    shown = {name: runs[name] for name in ("hpa", WITHOUT_CPU)}
     rate = [arriving / day.step for arriving in day.arrivals]
     world = World()
     hpa = runs["hpa"]

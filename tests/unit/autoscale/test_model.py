@@ -111,7 +111,7 @@ def test_a_quiet_hour_after_a_peak_ends_with_the_fewest_pods(mode: str) -> None:
 
 
 def test_bytes_alone_do_not_show_a_buffer_that_is_full_of_small_messages() -> None:
-    settings = defaults("keda").but(backlog_per_pod=0.0, cpu_percent=0.0)
+    settings = defaults("keda").but(backlog_per_pod=0, cpu_percent=0)
     day = steady(200_000)
     assert max(simulate(day, settings, World(saturation="bytes")).replicas) == settings.behavior.min_replicas
     assert max(simulate(day, settings, World(saturation="fuller")).replicas) > settings.behavior.min_replicas
