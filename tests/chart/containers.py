@@ -82,7 +82,7 @@ class Container:
                 )
                 return
             private = tempfile.mkdtemp(dir=folder)
-            environment = {name: value.replace("/tmp", private) for name, value in self.environment.items()}  # noqa: S108 - the pod's
+            environment = {name: value.replace("/tmp", private) for name, value in self.environment.items()}  # noqa: S108 - where the pod writes
             self.process = subprocess.Popen(self.command, env=environment, cwd=private, stdout=output, stderr=output)
 
     @property

@@ -74,6 +74,16 @@ def test_every_container_asks_for_what_it_needs_and_is_bounded(name: str) -> Non
             assert "emptyDir" not in volume or "sizeLimit" in volume["emptyDir"], owner
 
 
+def test_on_autopilot_no_request_is_raised() -> None:
+    """It raises requests below 50m and 52 MiB, and memory below 1 GiB or CPU below 1/6.5 of the GiB."""
+    for owner, pod in every_pod("values-autopilot"):
+        for container in containers(pod):
+            cpu, memory = (quantity(container["resources"]["requests"][what]) for what in ("cpu", "memory"))
+            assert cpu >= 0.05, owner
+            assert memory >= 52 * 2**20, owner
+            assert 1 <= memory / 2**30 / cpu <= 6.5, owner
+
+
 @every_scenario
 def test_every_image_is_a_certain_one(name: str) -> None:
     for owner, pod in every_pod(name):

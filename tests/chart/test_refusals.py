@@ -59,7 +59,7 @@ CONTRADICTIONS = [
             "autoscaling.keda.saturationPerPod=0",
             "autoscaling.keda.backlogPerPod=0",
         ),
-        "autoscaling.keda.saturationPerPod and autoscaling.keda.backlogPerPod are both 0: set one, since the fallback needs",
+        "autoscaling.keda.saturationPerPod and autoscaling.keda.backlogPerPod are both 0: set one, since the fallback",
     ),
     (
         (
