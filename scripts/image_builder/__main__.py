@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from image_builder import stand_in
@@ -19,15 +20,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--prefix", default="localhost/ey-data-platform/", help="stands before NAME (default: %(default)s)"
     )
-    base = parser.add_mutually_exclusive_group()
-    base.add_argument("--base", default="", metavar="REF", help="base image (default: the one that is pinned)")
-    base.add_argument("--stand-in", action="store_true", help="make the base here, where no registry can be reached")
+    bases = parser.add_mutually_exclusive_group()
+    bases.add_argument("--base", default="", metavar="REF", help="base image (default: the one that is pinned)")
+    bases.add_argument("--stand-in", action="store_true", help="make the base here, where no registry can be reached")
     parser.add_argument("--source", default="", metavar="URL", help="address of the source code, for the label")
+    parser.add_argument("--no-cache", action="store_true", help="do every step again, as for a release")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.names) - set(IMAGES)):
         parser.error(f"there is no image {unknown[0]}; there are {', '.join(IMAGES)}")
     try:
-        recipe = this_checkout(base=stand_in.ensure() if options.stand_in else options.base, source=options.source)
+        base = stand_in.ensure() if options.stand_in else options.base
+        recipe = replace(this_checkout(base=base, source=options.source), cached=not options.no_cache)
         for name in options.names or IMAGES:
             reference = f"{options.prefix}{name}:{options.tag or recipe.version}"
             started = datetime.now(UTC)

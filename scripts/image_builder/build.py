@@ -10,10 +10,12 @@ from image_builder import index
 from image_builder.catalogue import ROOT, Image
 from image_builder.command import CommandError, output
 
+_LABELS = "org.opencontainers.image"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a build is told: the same recipe makes the same image, byte for byte."""
+    """What a build is told: the same recipe makes the same layers, byte for byte, when it is not cached."""
 
     base: str = ""
     """Reference of the base image; empty takes the one that the Dockerfile pins."""
@@ -24,7 +26,7 @@ class Recipe:
     source: str = ""
     """Address of the source code, for the label."""
     cached: bool = True
-    """Whether steps that were built before are taken as they are."""
+    """Whether steps that were built before are taken as they are, the times of their files included."""
 
 
 def this_checkout(*, base: str = "", source: str = "") -> Recipe:
@@ -40,19 +42,19 @@ def this_checkout(*, base: str = "", source: str = "") -> Recipe:
     return Recipe(base=base, version=version, revision=revision, created=created, source=source)
 
 
-def build(image: Image, recipe: Recipe, reference: str) -> str:
-    """Build an image, name it `reference`, and return its id.
+def build(image: Image, recipe: Recipe, reference: str) -> None:
+    """Build an image and name it `reference`.
 
     Raises:
         CommandError: buildah failed; the message holds its last words.
     """
-    arguments = {
+    labels = {
         "VERSION": recipe.version,
         "REVISION": recipe.revision,
         "CREATED": output(["date", "--utc", f"--date=@{recipe.created}", "+%Y-%m-%dT%H:%M:%SZ"]),
         "SOURCE": recipe.source,
-        **({"BASE": recipe.base} if recipe.base else {}),
     }
+    arguments = {**labels, **({"BASE": recipe.base} if recipe.base else {})}
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *("buildah", "build", "--file", str(image.dockerfile), "--tag", reference),
@@ -62,8 +64,9 @@ def build(image: Image, recipe: Recipe, reference: str) -> str:
             *("--isolation", "chroot", "--network", "host"),
             "--layers" if recipe.cached else "--no-cache",
             *(word for name, value in sorted(arguments.items()) for word in ("--build-arg", f"{name}={value}")),
+            # Once more as options: buildah 1.28 takes a LABEL from its cache although the arguments are others.
+            *(word for name, value in labels.items() for word in ("--label", f"{_LABELS}.{name.lower()}={value}")),
             *index.write_secrets(Path(folder), index.settings()),
             str(ROOT),
         ]
         output(command)
-    return output(["buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", reference])

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,8 +37,8 @@ def built(reference: str) -> Built:
     return Built(reference, whole["Docker"]["config"])
 
 
-#: Of what runc mounts by itself; the rest belongs to engines.
-_MOUNTS = ("/proc", "/dev", "/dev/pts")
+#: Below these runc mounts what every engine does, shared memory included, which dbt's locks need.
+_MOUNTS = ("proc", "dev")
 
 
 class Running:
@@ -46,6 +47,7 @@ class Running:
     def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
         self.name = name
         self.process = process
+        self.started = time.monotonic()
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the container, as its user."""
@@ -130,7 +132,7 @@ def _restrict(
         "capabilities": {name: [] for name in ("bounding", "effective", "permitted", "ambient")},
         "noNewPrivileges": True,
     }
-    spec["mounts"] = [mount for mount in spec["mounts"] if mount["destination"] in _MOUNTS]
+    spec["mounts"] = [mount for mount in spec["mounts"] if mount["destination"].split("/")[1] in _MOUNTS]
     if tmp:
         options = ["nosuid", "nodev", "mode=1777"]
         place = image.environment["TMPDIR"]
