@@ -14,6 +14,7 @@ from eydp.connector.resources import SERVICES
 from eydp.iam.grants import COMPONENTS, PUBSUB_AGENT, Grant, grants
 from eydp.iam.installation import IDENTITIES, Identity, example
 from eydp.iam.roles import CUSTOM_ROLES
+from support.chart import rendered
 from support.manifests import ROOT, Manifest, custom_resource_errors, kustomize
 
 FOLDER = ROOT / "k8s" / "config-connector"
@@ -274,3 +275,20 @@ def test_the_roles_of_the_folder_have_the_permissions_of_the_table() -> None:
 
 def test_the_services_that_the_programs_call_are_switched_on() -> None:
     assert set(by_id("Service")) == set(SERVICES)
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_the_accounts_that_are_granted_are_those_that_the_chart_makes(identity: Identity) -> None:
+    made = {
+        o["metadata"]["name"]: o["metadata"].get("annotations", {}).get("iam.gke.io/gcp-service-account")
+        for o in rendered(f"serviceAccounts.workloadIdentity={identity}")
+        if o["kind"] == "ServiceAccount"
+    }
+    emails = {c: OF.google_email(c) if identity == "annotation" else None for c in COMPONENTS}
+    assert made == {OF.kubernetes_account(component): emails[component] for component in COMPONENTS}
+
+
+def test_with_config_connector_the_chart_needs_no_account_for_provisioning() -> None:
+    names = {o["metadata"]["name"] for o in rendered("provision.enabled=false") if o["kind"] == "ServiceAccount"}
+    assert OF.kubernetes_account("provision") not in names
+    assert OF.kubernetes_account("consumer") in names

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -110,16 +111,31 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Running:
+    """A container's command as a process: the address of its probe, and its ports by their names."""
+
+    process: subprocess.Popen[str]
+    probe: str
+    ports: Mapping[str, int]
+
+
 @contextmanager
-def running(name: str, data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start a container's command on this machine's own address; yield the process and the address of its probe."""
+def running(name: str, data: Path, *, called: str = "", **others: str) -> Iterator[Running]:
+    """Start a container's command on this machine's own address.
+
+    `called` is its host in place of its Service's name, `others` are addresses in place of other Services.
+    """
     (container,) = pod(name)["containers"]
     ports = {port["containerPort"]: free_port() for port in container["ports"]}
     named = {port["name"]: ports[port["containerPort"]] for port in container["ports"]}
 
     def here(word: str) -> str:
+        for service, address in others.items():
+            word = re.sub(rf"http://{service}:\d+", address, word)
+        word = word.replace(f'"{name}"', f'"{called or name}"')
         word = word.replace("0.0.0.0", "127.0.0.1").replace("/data", str(data))
-        return re.sub(r"\b\d{4}\b", lambda number: str(ports.get(int(number[0]), number[0])), word)
+        return re.sub(r"(?<![:\d])\b\d{4}\b", lambda number: str(ports.get(int(number[0]), number[0])), word)
 
     command = [sys.executable, *map(here, container["command"][1:])]
     assert container["command"][0] == "python"
@@ -131,7 +147,7 @@ def running(name: str, data: Path) -> Iterator[tuple[subprocess.Popen[str], str]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         get = container["readinessProbe"]["httpGet"]
-        yield process, f"http://127.0.0.1:{named[get['port']]}{get['path']}"
+        yield Running(process, f"http://127.0.0.1:{named[get['port']]}{get['path']}", named)
     finally:
         process.kill()
         process.communicate()
@@ -146,41 +162,70 @@ def ask(method: str, address: str, body: bytes | None = None, **more: str) -> tu
         return answer.status, answer.read(), answer.getheader("Location", "")
 
 
-def ready(process: subprocess.Popen[str], address: str) -> None:
+def ready(one: Running) -> None:
     """Wait until the probe answers; raises AssertionError when the process ends or the time is over."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(process.communicate()[1])
+        if one.process.poll() is not None:
+            raise AssertionError(one.process.communicate()[1])
         try:
-            status, _, _ = ask("GET", address)
+            status, _, _ = ask("GET", one.probe)
         except OSError:
             time.sleep(0.1)
             continue
-        assert status == 200, address
+        assert status == 200, one.probe
         return
-    raise AssertionError(f"{address} did not answer")
+    raise AssertionError(f"{one.probe} did not answer")
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.long] if name == "bigquery" else []) for name in NAMES]
 )
 def test_the_command_of_a_pod_answers_its_probe_and_ends_on_sigterm(name: str, tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        process, address = stack.enter_context(running(name, tmp_path))
-        ready(process, address)
-        process.send_signal(signal.SIGTERM)
-        process.wait(pod(name)["terminationGracePeriodSeconds"])
+    with running(name, tmp_path) as one:
+        ready(one)
+        one.process.send_signal(signal.SIGTERM)
+        one.process.wait(pod(name)["terminationGracePeriodSeconds"])
 
 
 def test_cloud_storage_answers_with_addresses_that_other_pods_can_follow(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        process, address = stack.enter_context(running("gcs", tmp_path))
-        ready(process, address)
-        base = address.partition("/storage")[0]
+    with running("gcs", tmp_path) as one:
+        ready(one)
+        base = one.probe.partition("/storage")[0]
         assert ask("POST", f"{base}/storage/v1/b?project=local", b'{"name":"bucket"}')[0] == 200
         upload = f"{base}/upload/storage/v1/b/bucket/o?name=n&uploadType="
         assert ask("POST", f"{upload}resumable", b"{}", Host="gcs:4443")[2].startswith("http://gcs:")
         status, answer, _ = ask("POST", f"{upload}media", b"x", Host="gcs:4443")
         assert status == 200
         assert json.loads(answer)["mediaLink"].startswith("http://gcs:4443/")
+
+
+@pytest.mark.long
+def test_the_platform_runs_on_the_emulators_of_the_cluster(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+
+        def start(name: str, **others: str) -> Running:
+            (tmp_path / name).mkdir()
+            return stack.enter_context(running(name, tmp_path / name, called="127.0.0.1", **others))
+
+        shop, pubsub, gcs = start("fakestore"), start("pubsub"), start("gcs")
+        bigquery = start("bigquery", gcs=f"http://127.0.0.1:{gcs.ports['http']}")
+        for one in (shop, pubsub, gcs, bigquery):
+            ready(one)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "EYDP_PROJECT": "local",
+            "EYDP_SOURCE_URL": f"http://127.0.0.1:{shop.ports['http']}",
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{pubsub.ports['grpc']}",
+            "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{gcs.ports['http']}",
+            "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{bigquery.ports['rest']}",
+            "BIGQUERY_STORAGE_EMULATOR_HOST": f"127.0.0.1:{bigquery.ports['grpc']}",
+            "EYDP_DBT_TARGET_PATH": str(tmp_path / "dbt"),
+        }
+        for command in ("provision", "doctor", "batch", "poll --once", "consume --until-idle", "dbt build", "verify"):
+            words = [sys.executable, "-m", "eydp", *command.split()]
+            done = subprocess.run(
+                words, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170
+            )
+            assert done.returncode == 0, f"eydp {command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"

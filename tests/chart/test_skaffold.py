@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from support.chart import pods, rendered
 from support.manifests import ROOT, SCHEMAS, kustomize
 
 CONFIGS = list(yaml.safe_load_all((ROOT / "skaffold.yaml").read_text()))
@@ -219,3 +220,26 @@ def test_compiled_files_of_the_image_do_not_hide_what_is_synced(app: Path, tmp_p
     assert started(app, target) == "built\n"
     (target / "program" / "part.py").write_text("WORD = 'synced'\n")
     assert started(app, target) == "synced\n"
+
+
+@pytest.mark.parametrize("release", releases(), ids=lambda release: Path(release["valuesFiles"][0]).stem)
+def test_the_pods_of_the_release_run_the_images_that_were_built(release: dict[str, Any]) -> None:
+    def filled(text: str) -> str:
+        return re.sub(r"\{\{\.(\w+)\}\}", lambda name: name[1].lower().replace("image_", "", 1), text)
+
+    sets = [f"{key}={filled(value)}" for key, value in release["setValueTemplates"].items()]
+    manifests = rendered(*sets, files=[ROOT / name for name in release["valuesFiles"]])
+    images = {container["image"] for _, pod in pods(manifests) for container in pod["spec"]["containers"]}
+    assert images == {f"repo_{image}:tag_{image}" for image in IMAGES}
+
+
+def test_the_programs_that_file_sync_restarts_have_a_volume_where_it_writes() -> None:
+    manifests = [
+        *rendered(files=[ROOT / "helm/ey-data-platform/values-local.yaml"]),
+        *kustomize(ROOT / "k8s/local/base"),
+    ]
+    for _, pod in pods(manifests):
+        volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+        (container,) = pod["spec"]["containers"]
+        (mount,) = [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/tmp"]  # noqa: S108 - as the pods have it
+        assert "emptyDir" in volumes[mount["name"]]
