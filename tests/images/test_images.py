@@ -130,9 +130,9 @@ def test_the_images_take_a_shops_data_to_the_marts(image: Images, stack_env: dic
     program("batch")
     program("dbt", "build")
     verified = program("eydp", "verify", "--json")
-    findings = json.loads(verified[verified.index("[") :])
-    assert findings
-    assert [finding for finding in findings if not finding["ok"]] == []
+    checks = json.loads(verified[verified.index("[") :])
+    assert checks
+    assert [check for check in checks if not check["agrees"]] == []
     program("eydp", "doctor")
     program("dbt", "debug", "--connection")
 
