@@ -102,7 +102,8 @@ class _Pods:
     def __init__(self, count: int, world: World) -> None:
         self._world = world
         self._ready_at = [0.0] * count
-        self._seen: deque[tuple[float, int]] = deque([(0.0, count)])
+        #: Until when there were so many; their nodes are kept for a while.
+        self._seen: deque[tuple[float, int]] = deque()
 
     def __len__(self) -> int:
         return len(self._ready_at)
@@ -111,14 +112,16 @@ class _Pods:
         return sum(at <= now for at in self._ready_at)
 
     def scale(self, now: float, count: int) -> None:
-        while self._seen and self._seen[0][0] < now - self._world.node_kept_seconds:
+        if count == len(self):
+            return
+        self._seen.append((now, len(self)))
+        while self._seen[0][0] < now - self._world.node_kept_seconds:
             self._seen.popleft()
-        room = max((seen for _, seen in self._seen), default=len(self)) + self._world.spare_pods
+        room = max(seen for _, seen in self._seen) + self._world.spare_pods
         while len(self) < count:
             waits = self._world.pod_start_seconds if len(self) < room else self._world.node_start_seconds
             self._ready_at.append(now + waits)
         del self._ready_at[count:]
-        self._seen.append((now, count))
 
 
 class _Run:
@@ -143,7 +146,6 @@ class _Run:
             ready = self._pods.ready(now)
             taken = self._take(now, arriving, ready)
             age = now - self._waiting[0][0] if self._waiting else 0.0
-            self._observe(now, taken / step, ready, age)
             series.backlog.append(self._backlog)
             series.age.append(age)
             series.replicas.append(len(self._pods))
@@ -151,6 +153,7 @@ class _Run:
             series.taken.append(taken)
             if now >= due and self._settings.mode != "none":
                 due = now + SYNC_SECONDS
+                self._observe(now, taken / step, ready, age)
                 count = self._scaler.decide(now, len(self._pods), ready, self._metrics(now))
                 self._pods.scale(now, count)
         return series

@@ -29,7 +29,7 @@ def _kustomized(folder: Path) -> str:
 
 def kustomize(folder: Path) -> list[Manifest]:
     """Return the objects that `kubectl apply -k` would send."""
-    return [document for document in yaml.safe_load_all(_kustomized(folder)) if document]
+    return [document for document in yaml.load_all(_kustomized(folder), yaml.CSafeLoader) if document]
 
 
 def custom_resource_errors(manifest: Manifest) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The simulated day: nothing is lost or made up, metrics are late, and the same day comes out the same."""
 
+import functools
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from autoscale.chart import defaults
 from autoscale.day import SPIKES, Day, Outage, a_day
 from autoscale.judge import events, judge
-from autoscale.model import Settings, World, simulate
+from autoscale.model import Series, Settings, World, simulate
 from autoscale.page import modes
 
 NEVER = Outage(1e9, 0)
@@ -16,13 +17,19 @@ COARSE = a_day(step=15)
 ROWS = [pytest.param(settings, world, id=name) for name, settings, world in modes()]
 
 
+@functools.cache
+def coarse(settings: Settings, world: World) -> Series:
+    """The day in steps of 15 seconds, run once for all who look at it."""
+    return simulate(COARSE, settings, world)
+
+
 def steady(rate: float, minutes: int = 60, outage: Outage = NEVER) -> Day:
     return Day(15, [rate * 15] * (minutes * 4), outage)
 
 
 @pytest.mark.parametrize(("settings", "world"), ROWS)
 def test_what_came_was_taken_or_waits(settings: Settings, world: World) -> None:
-    series = simulate(COARSE, settings, world)
+    series = coarse(settings, world)
     came = taken = 0.0
     for i, arriving in enumerate(COARSE.arrivals):
         came += arriving
@@ -32,7 +39,7 @@ def test_what_came_was_taken_or_waits(settings: Settings, world: World) -> None:
 
 @pytest.mark.parametrize(("settings", "world"), ROWS)
 def test_no_pod_takes_more_than_it_can_and_none_takes_anything_in_the_outage(settings: Settings, world: World) -> None:
-    series = simulate(COARSE, settings, world)
+    series = coarse(settings, world)
     for i, taken in enumerate(series.taken):
         assert taken <= series.ready[i] * world.events_a_second * COARSE.step + 1
         assert series.ready[i] <= series.replicas[i]
@@ -42,7 +49,7 @@ def test_no_pod_takes_more_than_it_can_and_none_takes_anything_in_the_outage(set
 
 @pytest.mark.parametrize(("settings", "world"), ROWS)
 def test_the_count_stays_within_the_values(settings: Settings, world: World) -> None:
-    series = simulate(COARSE, settings, world)
+    series = coarse(settings, world)
     if settings.mode == "none":
         assert set(series.replicas) == {settings.replicas}
     else:
@@ -52,12 +59,12 @@ def test_the_count_stays_within_the_values(settings: Settings, world: World) -> 
 
 
 def test_something_waits_exactly_when_the_oldest_has_an_age() -> None:
-    series = simulate(COARSE, defaults("hpa"))
+    series = coarse(defaults("hpa"), WORLD)
     assert all(backlog > 0 for backlog, age in zip(series.backlog, series.age, strict=True) if age > 0)
 
 
 def test_the_oldest_ages_no_faster_than_time() -> None:
-    series = simulate(COARSE, defaults("hpa"))
+    series = coarse(defaults("hpa"), WORLD)
     assert all(after - before <= COARSE.step + 1e-6 for before, after in pairwise(series.age))
 
 
@@ -118,9 +125,9 @@ def test_bytes_alone_do_not_show_a_buffer_that_is_full_of_small_messages() -> No
 
 
 def test_the_chart_keeps_waits_short_on_the_simulated_day() -> None:
-    judged = judge(COARSE, simulate(COARSE, defaults("hpa")))
+    judged = judge(COARSE, coarse(defaults("hpa"), WORLD))
     assert judged.age_seconds < 180
     assert judged.pod_hours < 100
-    found = events(COARSE, simulate(COARSE, defaults("hpa")))
+    found = events(COARSE, coarse(defaults("hpa"), WORLD))
     assert [event.name for event in found if event.over_seconds is None] == []
     assert len(found) == len(SPIKES) + 1
