@@ -76,9 +76,21 @@ class Appender:
     """Appends rows in the order of `submit()`. Run `run()` in a task; it ends with an error that no retry mends."""
 
     def __init__(
-        self, client: Any, table: str, row_type: RowType, clock: Clock, listener: Listener, *, timeout_seconds: float
+        self,
+        client: Any,
+        table: str,
+        row_type: RowType,
+        clock: Clock,
+        listener: Listener,
+        *,
+        timeout_seconds: float,
+        generation: Callable[[], int] = int,
     ) -> None:
-        """`client` is a `BigQueryWriteAsyncClient`, `table` is `project.dataset.table`."""
+        """`client` is a `BigQueryWriteAsyncClient`, `table` is `project.dataset.table`.
+
+        When `generation` changes, the client has another channel, and the connection is opened again on that.
+        """
+        self._generation = generation
         project, dataset, name = table.split(".")
         self._client = client
         self._parent = f"projects/{project}/datasets/{dataset}/tables/{name}"
@@ -163,12 +175,12 @@ class Appender:
     async def _converse(self) -> None:
         """Use one connection until it ends, which always raises."""
         connection = object()
-        abandoned = asyncio.Event()
+        abandoned, generation = asyncio.Event(), self._generation()
         self._connection = connection
         call = await self._client.append_rows(requests=self._requests(connection, abandoned), retry=None, timeout=None)
         try:
             while True:
-                response = await self._answer(call, abandoned)
+                response = await self._answer(call, abandoned, generation)
                 if not isinstance(response, types.AppendRowsResponse):
                     raise _AgainError("the connection was closed")
                 self._handle(response, connection)
@@ -197,7 +209,7 @@ class Appender:
             offset += len(request.rows)
             described = self.row_type
 
-    async def _answer(self, call: Any, abandoned: asyncio.Event) -> Any:
+    async def _answer(self, call: Any, abandoned: asyncio.Event, generation: int) -> Any:
         """Return the next answer, waiting for one that is owed no longer than the timeout."""
         reading = asyncio.ensure_future(call.read())
         waited = 0.0
@@ -205,12 +217,13 @@ class Appender:
         while True:
             await asyncio.wait({reading}, timeout=tick)
             waited = waited + tick if self._queue else 0.0
-            if abandoned.is_set() or (waited >= self._timeout and not reading.done()):
+            cut = generation != self._generation()
+            if abandoned.is_set() or ((cut or waited >= self._timeout) and not reading.done()):
                 reading.cancel()
                 await asyncio.wait({reading})
                 if abandoned.is_set():
                     raise AbandonedError("a lease ran out before its rows were sent")
-                raise _AgainError(f"no answer for {waited:.0f} s")
+                raise _AgainError("it could not connect" if cut else f"no answer for {waited:.0f} s")
             if reading.done():
                 return reading.result()
 

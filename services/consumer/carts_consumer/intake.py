@@ -8,6 +8,7 @@ from carts_consumer.pipeline import Pipeline
 from carts_consumer.pull import PullStream
 from carts_consumer.settings import ConsumerSettings
 from carts_consumer.steadfast import Steadfast
+from dataplatform.channel import Renewable
 from dataplatform.clock import Clock
 from dataplatform.health import Health
 from dataplatform.logs import logger
@@ -23,7 +24,7 @@ class Intake:
 
     def __init__(
         self,
-        client: Any,
+        client: Renewable,
         subscription: str,
         pipeline: Pipeline,
         pubsub: Steadfast,
@@ -32,7 +33,7 @@ class Intake:
         metrics: ConsumerMetrics,
         health: Health,
     ) -> None:
-        """`client` is a `SubscriberAsyncClient`."""
+        """`client` is a `SubscriberAsyncClient` in a `Renewable`."""
         self._client = client
         self._subscription = subscription
         self._pipeline = pipeline
@@ -70,6 +71,7 @@ class Intake:
                         lease_seconds=self._settings.lease_seconds,
                         max_messages=max(1, self._settings.max_outstanding_messages // count),
                         max_bytes=max(1, self._settings.max_outstanding_bytes // count),
+                        generation=lambda: self._client.generation,
                     )
                     streams.create_task(stream.run())
         except BaseExceptionGroup as group:

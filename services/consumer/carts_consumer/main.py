@@ -19,6 +19,7 @@ from carts_consumer.subscription import Subscription
 from carts_consumer.tuning import tune
 from carts_consumer.verify import verify
 from dataplatform import clients, schemas, settings
+from dataplatform.channel import Renewable
 from dataplatform.clock import SystemClock
 from dataplatform.health import Health, HealthServer
 from dataplatform.logs import configure, logger
@@ -51,8 +52,8 @@ async def consume(*, until_idle: float | None) -> int:
         Steadfast(name, clock, health, metrics.retries) for name in ("pubsub", "storage", "bigquery")
     )
     timeout = platform.request_timeout_seconds
-    subscriber = clients.subscriber_client(emulators)
-    writer = clients.write_client(emulators)
+    subscriber = Renewable(lambda: clients.subscriber_client(emulators), clock)
+    writer = Renewable(lambda: clients.write_client(emulators), clock)
     acknowledging = Retrier(RetryPolicy(deadline_seconds=own.lease_seconds), clock)
     warehouse = Warehouse(
         clients.bigquery_client(platform, emulators), bigquery.retrier, component="consumer", timeout_seconds=timeout
@@ -65,7 +66,15 @@ async def consume(*, until_idle: float | None) -> int:
     parts = Parts(
         subscription=Subscription(subscriber, platform.subscription_path, acknowledging, timeout_seconds=timeout),
         zone=zone,
-        appender=Appender(writer, events, row_type, clock, bigquery, timeout_seconds=own.append_timeout_seconds),
+        appender=Appender(
+            writer,
+            events,
+            row_type,
+            clock,
+            bigquery,
+            timeout_seconds=own.append_timeout_seconds,
+            generation=lambda: writer.generation,
+        ),
         guard=RedeliveryGuard(warehouse, events),
         quarantine=Quarantine(
             zone, writer, platform.raw_table(schemas.QUARANTINE.name), source="unknown", timeout_seconds=timeout
@@ -81,6 +90,7 @@ async def consume(*, until_idle: float | None) -> int:
     async with HealthServer(health, registry, host=platform.metrics_host, port=platform.metrics_port) as server:
         logger().info("consumer started", subscription=platform.subscription_path, metrics_port=server.port)
         tune()
+        watching = [asyncio.create_task(client.run()) for client in (subscriber, writer)]
         working = asyncio.create_task(pipeline.run())
         pulling = asyncio.create_task(intake.run())
         stopping = asyncio.create_task(_stopped(stop, pipeline, clock, until_idle))
@@ -92,6 +102,8 @@ async def consume(*, until_idle: float | None) -> int:
             if task.done() and not task.cancelled():
                 task.result()  # only a bug ends them; it must be seen
         await _shut_down(pipeline, parts, working, own.drain_timeout_seconds)
+        for watcher in watching:
+            watcher.cancel()
     logger().info("consumer stopped")
     return 0
 

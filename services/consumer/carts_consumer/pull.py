@@ -54,9 +54,14 @@ class PullStream:
         lease_seconds: int,
         max_messages: int,
         max_bytes: int,
+        generation: Callable[[], int] = int,
     ) -> None:
-        """`client` is a `SubscriberAsyncClient`; Pub/Sub sends no more than the bounds before acknowledgements."""
+        """`client` is a `SubscriberAsyncClient`; Pub/Sub sends no more than the bounds before acknowledgements.
+
+        When `generation` changes, the client has another channel, and the stream is opened again on that.
+        """
         self._client = client
+        self._generation = generation
         self._unread_seconds = lease_seconds * UNREAD_SHARE
         self._first = types.StreamingPullRequest(
             subscription=subscription,
@@ -94,7 +99,7 @@ class PullStream:
 
     async def _stream(self) -> str:
         """Read one stream to its end and return why it ended."""
-        ended = asyncio.Event()
+        ended, generation = asyncio.Event(), self._generation()
         call = await self._client.streaming_pull(requests=self._requests(ended), retry=None, timeout=None)
         try:
             read_at = self._clock.monotonic()
@@ -110,6 +115,8 @@ class PullStream:
                         read_at = now
                         if now - began > _SILENT_SECONDS:
                             return "it was silent"
+                        if generation != self._generation():
+                            return "it could not connect"
                         self._listener.stream_alive()
                     response = reading.result()
                 finally:
