@@ -49,6 +49,12 @@ def template(
     return done.stdout
 
 
+@functools.cache
+def _plain(sets: tuple[str, ...]) -> str:
+    """Return what the defaults and `--set` arguments render to, which many tests ask for again."""
+    return template([], *sets)
+
+
 def refusal(*sets: str, files: Sequence[Path] = ()) -> str:
     """Return the words with which Helm refuses values."""
     done = helm(*_arguments(files, sets, VERSIONS[-1], RELEASE))
@@ -67,14 +73,9 @@ def _arguments(
 
 
 @functools.cache
-def scenario_text(name: str) -> str:
-    """Return what one scenario renders to."""
-    return template([SCENARIOS[name]])
-
-
 def scenario(name: str) -> list[Manifest]:
-    """Return the objects of one scenario, hooks and tests included."""
-    return objects(scenario_text(name))
+    """Return the objects of one scenario, hooks and tests included. They are shared: copy what you change."""
+    return objects(template([SCENARIOS[name]]))
 
 
 def objects(text: str) -> list[Manifest]:
@@ -84,7 +85,7 @@ def objects(text: str) -> list[Manifest]:
 
 def rendered(*sets: str, files: Sequence[Path] = ()) -> list[Manifest]:
     """Return the objects for value files and `--set` arguments."""
-    return objects(template(files, *sets))
+    return objects(template(files, *sets) if files else _plain(sets))
 
 
 def key(manifest: Manifest) -> str:
