@@ -28,6 +28,7 @@ from dataplatform.retry import RetryPolicy, Verdict, classify, describe
 
 #: Requests must stay under 10 MB; the rest is room for the envelope.
 MAX_REQUEST_BYTES = 9_000_000
+_CONNECT_SECONDS = 5.0
 _OUT_OF_RANGE = 11
 _ALREADY_EXISTS = 6
 
@@ -177,8 +178,12 @@ class Appender:
         connection = object()
         abandoned, generation = asyncio.Event(), self._generation()
         self._connection = connection
-        call = await self._client.append_rows(requests=self._requests(connection, abandoned), retry=None, timeout=None)
+        call = None
         try:
+            async with asyncio.timeout(_CONNECT_SECONDS):  # a call waits for its channel to connect, however long
+                call = await self._client.append_rows(
+                    requests=self._requests(connection, abandoned), retry=None, timeout=None
+                )
             while True:
                 response = await self._answer(call, abandoned, generation)
                 if not isinstance(response, types.AppendRowsResponse):
@@ -189,7 +194,8 @@ class Appender:
             # A call that the server ended does not end its requests: they would take rows that are the next one's.
             self._connection = None
             self._submitted.set()
-            call.cancel()
+            if call is not None:
+                call.cancel()
 
     async def _requests(self, connection: object, abandoned: asyncio.Event) -> AsyncIterator[Any]:
         """Yield what has no answer yet, in order, then whatever is submitted."""

@@ -19,6 +19,7 @@ from dataplatform.retry import RetryPolicy, Verdict, classify, describe
 
 _SILENT_SECONDS = 300.0
 _TICK_SECONDS = 1.0
+_CONNECT_SECONDS = 5.0
 #: A stream that lived so long ended for a reason of its own: the next one is opened without much delay.
 _SOUND_SECONDS = 10.0
 #: Share of the lease that messages may lie unread; the pipeline counts the rest from when they are read.
@@ -100,7 +101,8 @@ class PullStream:
     async def _stream(self) -> str:
         """Read one stream to its end and return why it ended."""
         ended, generation = asyncio.Event(), self._generation()
-        call = await self._client.streaming_pull(requests=self._requests(ended), retry=None, timeout=None)
+        async with asyncio.timeout(_CONNECT_SECONDS):  # a call waits for its channel to connect, however long
+            call = await self._client.streaming_pull(requests=self._requests(ended), retry=None, timeout=None)
         try:
             read_at = self._clock.monotonic()
             while True:
