@@ -74,19 +74,20 @@ def contained(
 def forbidden() -> str:
     """Return what this machine does not allow of the sandbox, or an empty string."""
     probe = f"""
-import os, sys
+import os
 assert os.getuid() == os.getgid() == 12345, "another user"
-for folder in ("/", {str(ROOT)!r}, {str(Path(sys.prefix))!r}, "/var/tmp"):
-    try:
-        open(os.path.join(folder, "sandbox-probe"), "w")
-    except OSError:
-        continue
-    sys.exit(f"{{folder}} can be written")
+for folder in ("/", {str(ROOT)!r}, {sys.prefix!r}, "/var/tmp"):
+    assert os.statvfs(folder).f_flag & os.ST_RDONLY, f"{{folder}} can be written"
 open("/tmp/probe", "w").write("x")
 """
     try:
         process = contained([sys.executable, "-c", probe], {"HOME": "/tmp"}, user=12345, tmp_size="1m")  # noqa: S108 - of the sandbox
+    except OSError as error:
+        return str(error)
+    try:
         said, _ = process.communicate(timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        process.communicate()
         return str(error)
     return said.strip() or f"it ended with {process.returncode}" if process.returncode else ""
