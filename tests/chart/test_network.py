@@ -11,6 +11,7 @@ DNS = ("10.0.0.10", 53, {"kubernetes.io/metadata.name": "kube-system"}, {"k8s-ap
 NODE_LOCAL_DNS = ("169.254.20.10", 53, None, None)
 GOOGLE = ("199.36.153.9", 443, None, None)
 METADATA = ("169.254.169.254", 80, None, None)
+METADATA_BY_HTTPS = ("169.254.169.254", 443, None, None)
 METADATA_RELAY = ("169.254.169.252", 988, None, None)
 SHOP = ("104.21.1.1", 443, None, None)
 PRIVATE = ("10.1.2.3", 443, None, None)
@@ -29,6 +30,7 @@ PEERS = (
     GOOGLE,
     METADATA,
     METADATA_RELAY,
+    METADATA_BY_HTTPS,
     SHOP,
     PRIVATE,
     KUBERNETES_API,
@@ -89,19 +91,20 @@ def test_every_pod_reaches_what_it_needs_and_nothing_else(name: str) -> None:
     for owner, pod in pods(manifests):
         component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
         asks_the_shop = component in {"poller", "batch", "verify"} and not local
-        reached = {peer[0]: allowed(manifests, pod, "Egress", peer) for peer in PEERS}
+        reached = {peer[:2]: allowed(manifests, pod, "Egress", peer) for peer in PEERS}
         assert reached == {
-            DNS[0]: True,
-            NODE_LOCAL_DNS[0]: True,
+            DNS[:2]: True,
+            NODE_LOCAL_DNS[:2]: True,
             # The internet is allowed to those that ask the shop, and Google's addresses are part of it.
-            GOOGLE[0]: not local,
-            METADATA[0]: not local,
-            METADATA_RELAY[0]: not local,
-            SHOP[0]: asks_the_shop,
-            PRIVATE[0]: False,
-            KUBERNETES_API[0]: False,
-            EMULATOR[0]: local,
-            STRANGER[0]: False,
+            GOOGLE[:2]: not local,
+            METADATA[:2]: not local,
+            METADATA_RELAY[:2]: not local,
+            METADATA_BY_HTTPS[:2]: False,
+            SHOP[:2]: asks_the_shop,
+            PRIVATE[:2]: False,
+            KUBERNETES_API[:2]: False,
+            EMULATOR[:2]: local,
+            STRANGER[:2]: False,
         }, owner
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.chart import key, named, pods, rendered
+from support.chart import SCENARIOS, key, named, pods, rendered
 from support.manifests import Manifest
 
 NAME = "ey-data-platform"
@@ -278,6 +278,17 @@ def test_each_component_has_its_own_source_of_secrets(mode: str, kind: str) -> N
     made = {m["metadata"]["name"]: str(m["spec"]) for m in manifests if m["kind"] == kind}
     assert made.keys() == {f"{NAME}-poller", f"{NAME}-batch"}
     assert all("shop-salt" in spec for spec in made.values())
+
+
+@pytest.mark.parametrize("name", ["secret-manager", "external-secrets"])
+def test_no_component_is_given_a_secret_of_another(name: str) -> None:
+    salt = ("secrets.files[1].file=salt", "secrets.files[1].remote=shop-salt", "secrets.files[1].components={poller}")
+    manifests = rendered(*salt, files=[SCENARIOS[name]])
+
+    kinds = {"SecretProviderClass", "ExternalSecret"}
+    specs = {m["metadata"]["name"]: str(m["spec"]) for m in manifests if m["kind"] in kinds}
+    holders = {word: {owner for owner, spec in specs.items() if word in spec} for word in ("salt", "source-headers")}
+    assert holders == {"salt": {f"{NAME}-poller"}, "source-headers": {f"{NAME}-poller", f"{NAME}-batch"}}
 
 
 def test_a_components_placement_wins_over_the_charts() -> None:
