@@ -87,7 +87,7 @@ class ConsumerMetrics:
         self.outstanding_bytes = Gauge("consumer_outstanding_bytes", "Payload bytes held.", registry=registry)
         self.saturation = Gauge(
             "consumer_buffer_saturation_ratio",
-            "Bytes held as a share of the bound; 1 stops the pull.",
+            "How full the consumer is: the fuller of messages and bytes held, as a share of its bound.",
             registry=registry,
         )
         self.oldest_seconds = Gauge(

@@ -65,7 +65,11 @@ class LeaseKeeper:
     def _observe(self) -> None:
         size = self._leases.size
         oldest = self._leases.oldest
-        self._metrics.outstanding.set(self._leases.messages)
+        messages = self._leases.messages
+        self._metrics.outstanding.set(messages)
         self._metrics.outstanding_bytes.set(size)
-        self._metrics.saturation.set(size / self._settings.max_outstanding_bytes)
+        # Small events meet the bound of messages first, large ones that of bytes.
+        self._metrics.saturation.set(
+            max(size / self._settings.max_outstanding_bytes, messages / self._settings.max_outstanding_messages)
+        )
         self._metrics.oldest_seconds.set(0 if oldest is None else self._clock.monotonic() - oldest)
