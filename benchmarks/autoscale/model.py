@@ -39,7 +39,7 @@ class World:
     #: A scrape each half minute, and the way through Prometheus.
     prometheus_delay_seconds: float = 45
     #: Which bound of the buffer the consumer's saturation speaks of.
-    saturation: Literal["bytes", "fuller"] = "bytes"
+    saturation: Literal["bytes", "fuller"] = "fuller"
 
 
 @dataclass(frozen=True, slots=True)

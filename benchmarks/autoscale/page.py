@@ -28,7 +28,7 @@ def modes() -> list[Row]:
         ("hpa", defaults("hpa"), world),
         ("keda", keda, world),
         (WITHOUT_CPU, keda.but(cpu_percent=0), world),
-        ("the same, saturation of messages too", keda.but(cpu_percent=0), World(saturation="fuller")),
+        ("the same, saturation of bytes alone", keda.but(cpu_percent=0), World(saturation="bytes")),
         (f"none, {none.replicas} pods", none, world),
         (f"none, {none.behavior.max_replicas} pods", none.but(replicas=none.behavior.max_replicas), world),
     ]
