@@ -10,12 +10,15 @@ from dbt_job.watch import Watch
 WAIT_SECONDS = 30.0
 
 
-def test_a_run_is_interrupted_when_its_warehouse_is_gone(unused_tcp_port: int) -> None:
-    watch = Watch(f"http://127.0.0.1:{unused_tcp_port}", interval_seconds=0.01, refusals=3)
-    with pytest.raises(KeyboardInterrupt), watch.running():
-        threading.Event().wait(WAIT_SECONDS)
+def test_a_run_is_interrupted_when_its_warehouse_is_gone() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen: nobody answers there, and nobody else can take the port
+        port = taken.getsockname()[1]
+        watch = Watch(f"http://127.0.0.1:{port}", interval_seconds=0.01, refusals=3)
+        with pytest.raises(KeyboardInterrupt), watch.running():
+            threading.Event().wait(WAIT_SECONDS)
     assert watch.lost
-    assert str(unused_tcp_port) in watch.lost
+    assert str(port) in watch.lost
 
 
 def test_a_run_is_left_alone_while_its_warehouse_answers() -> None:
