@@ -4,8 +4,10 @@
 .PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench sim-autoscale clean
 
 ARGS ?=
-# Each process starts an embedded stack of its own, so there are never more than four.
-parallel := -n auto --maxprocesses 4 --dist loadfile
+# One more than there are cores, as many tests wait for a lease or a server; each process starts an embedded stack of
+# its own, so there are never more than four.
+cores := $(shell getconf _NPROCESSORS_ONLN)
+parallel := -n $(shell expr $(cores) + 1) --maxprocesses 4 --dist loadfile
 bin := .venv/bin
 # Everything that ruff and mypy read.
 python := common services jobs local cli tests benchmarks scripts

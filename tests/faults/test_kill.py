@@ -112,6 +112,7 @@ def test_frozen_past_its_leases_it_drops_what_others_took(environment: dict[str,
     assert _appended(environment) == (_EVENTS, _EVENTS)
 
 
+@pytest.mark.long
 def test_messages_that_waited_unread_in_a_frozen_consumer_are_dropped(environment: dict[str, str]) -> None:
     # They are first deliveries, so the redelivery guard would not look them up; the stream that held them is dropped.
     with _consumer(environment) as (frozen, address):

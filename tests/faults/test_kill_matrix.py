@@ -62,8 +62,8 @@ STEPS = (
     Step("drain, append not answered", ((APPEND, "answer"),), archived=True, appended=True, draining=True),
     Step("drain, acknowledge not sent", ((ACKNOWLEDGE, "request"),), archived=True, appended=True, draining=True),
 )
-#: Those that `make test` runs; the rest belongs to `make test-long`.
-_SHORT = frozenset({"archive half sent", "acknowledge not sent"})
+#: What `make test` runs; the rest belongs to `make test-long`.
+_SHORT = frozenset({"acknowledge not sent"})
 
 
 def _parameters(steps: Sequence[Step]) -> list[Any]:

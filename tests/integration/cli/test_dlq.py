@@ -95,6 +95,7 @@ def test_looking_takes_nothing_and_a_redrive_makes_one_row_of_the_original_messa
     assert "no dead letter came" in platform.eydp("dlq", "redrive", "--all", "--wait", "1").out
 
 
+@pytest.mark.long  # the same as for quarantine, which stays in the short run
 def test_killed_between_publish_and_acknowledgement_it_ends_in_one_row_and_keeps_others_out(platform: World) -> None:
     _die(platform, event(cart_id=700), event(cart_id=701))
     published = platform.published()

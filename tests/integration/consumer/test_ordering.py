@@ -13,7 +13,7 @@ from support.programs import own_names, run, start, until
 from support.pubsub import publish, rows
 
 _CARTS = 7
-_VERSIONS = 120
+_VERSIONS = 60
 
 
 @pytest.fixture
