@@ -38,6 +38,8 @@ class Watch:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Interrupt the main thread, as Ctrl-C would, when the address is lost while the context lasts."""
+        # A shell starts what it runs in the background with the interrupt ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         thread = threading.Thread(target=self._look, name="warehouse-watch", daemon=True)
         thread.start()
         try:
@@ -45,6 +47,7 @@ class Watch:
         finally:
             self._closed.set()
             thread.join()
+            signal.signal(signal.SIGINT, before)
 
     def _look(self) -> None:
         refusals = 0
