@@ -61,7 +61,11 @@ def test_nothing_of_the_builders_package_index_stays_in_an_image(image: Images, 
     hosts = re.findall(r"https?://([^/\s]+)", json.dumps(index.settings()))
     assert [host for host in hosts if host in told] == []
     with mounted(image(name).reference) as root:
-        found = [path for path in ("etc/pip.conf", "run/secrets", "root/.cache", "var/cache/pip", "build") if (root / path).exists()]
+        found = [
+            path
+            for path in ("etc/pip.conf", "run/secrets", "root/.cache", "var/cache/pip", "build")
+            if (root / path).exists()
+        ]
         names = [path for path in root.rglob("*") if path.name in {"pip.conf", ".env", ".git", "credentials.json"}]
     assert found == []
     assert names == []
