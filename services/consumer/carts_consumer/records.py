@@ -1,7 +1,7 @@
 """What valid messages become: a row each, but for what only the flush knows, and a line each of the archive. Pure.
 
-Both are made as soon as a chunk is decoded. An event is ten Python objects and more; dropping it at once leaves bytes
-to wait for the flush, which costs a third of the memory and of the time.
+Both are made as soon as a chunk is decoded, while it is in the processor's cache. An event is ten Python objects and
+more; dropped at once, it leaves bytes to wait for the flush.
 """
 
 from dataclasses import dataclass, field
