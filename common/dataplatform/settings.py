@@ -111,6 +111,12 @@ class SourceSettings(Section):
     total_timeout_seconds: Seconds = Field(120, description="Deadline for a whole answer.")
     retry_deadline_seconds: Seconds = Field(45, description="How long one request is retried before the poll fails.")
     max_body_bytes: int = Field(2 << 30, gt=0, description="An answer larger than this is refused.")
+    max_record_chars: int = Field(16 << 20, gt=0, description="A record of an answer longer than this is refused.")
+    headers_dir: str = Field(
+        "",
+        description="Folder with one file a header, such as Authorization: its name is the header's, its text the "
+        "value. Read before each request, so that a rotated secret counts at once.",
+    )
 
 
 def load[S: Section](section: type[S]) -> S:

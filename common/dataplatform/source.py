@@ -1,35 +1,54 @@
-"""The shop's REST API: one list a request, under one retry policy, with every misbehaviour turned into a typed error.
+"""The shop's REST API: one list a request, read while it arrives, under one retry policy.
 
-What may come back from the real service: 429 and 5xx, hangs, empty and `null` bodies, cut-off JSON, 403 to a client
-that does not name itself. Error sentences never quote the body: it may hold personal data.
+Every misbehaviour becomes a typed error. What may come back from the real service: 429 and 5xx, hangs, empty and
+`null` bodies, cut-off JSON, 403 to a client that does not name itself. Error sentences never quote the body: it may
+hold personal data.
 """
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import codecs
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
 import aiohttp
 
 from dataplatform.errors import ConfigurationError
+from dataplatform.headers import secret_headers
+from dataplatform.jsonlist import ListParser, RawRecord
 from dataplatform.retry import BadAnswerError, Retrier, StatusError
 from dataplatform.settings import SourceSettings
 
+__all__ = ["RawRecord", "SourceClient", "Take", "Validators", "retry_after_seconds"]
+
+#: Bytes that are parsed at once: a few milliseconds of work in a thread.
 _CHUNK_BYTES = 1 << 18
-_SPACE = re.compile(r"[ \t\n\r]*")
+
+#: Takes the records of one answer, chunk by chunk, to the end, and returns what it made of them.
+type Take[T] = Callable[[AsyncIterator[list[RawRecord]]], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True)
-class RawRecord:
-    """One element of a list: what Python makes of it, and the JSON text exactly as it came."""
+class Validators:
+    """What a source said to recognise an answer by, to be sent back with the next request (RFC 9110, section 13)."""
 
-    value: Any
-    text: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that ask for an answer only if it would be another one."""
+        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer[T]:
+    value: T
+    validators: Validators = field(default_factory=Validators)
 
 
 class SourceClient:
@@ -51,56 +70,96 @@ class SourceClient:
         """Return the elements of the JSON list at `path` (such as `/products`), in the order of the answer.
 
         Elements are as `json` reads them: integers stay integers, all other numbers are floats. They are not
-        validated; an element may be anything at all.
+        validated; an element may be anything at all. Raises what `stream` raises.
+        """
+        return [record.value for record in await self.get_records(path)]
+
+    async def get_records(self, path: str) -> list[RawRecord]:
+        """Return the same elements, each with its original text. Raises what `stream` raises."""
+        return await self.stream(path, _all)
+
+    async def stream[T](self, path: str, take: Take[T]) -> T:
+        """Return what `take` makes of the list at `path`; it gets the records while they arrive, in their order.
+
+        An attempt is one request. When its answer breaks off or turns out to be no list, the iteration raises, and
+        the next attempt calls `take` anew: whatever it made of the first answer must be forgotten. A `take` that ends
+        before its iterator does leaves the rest of the answer unread and unchecked.
 
         Raises:
             UnavailableError: no good answer until the retry deadline; the last error is its cause.
             ConfigurationError: the source refuses the request, or the answer is larger than allowed.
+            Exception: what `take` raises.
         """
-        return await self._get(path, _values)
+        answer = await self._ask(path, take, {})
+        if answer is None:
+            raise ConfigurationError(f"GET {self._url(path)} answered 304, which was not asked for")
+        return answer.value
 
-    async def get_records(self, path: str) -> list[RawRecord]:
-        """Return the same elements, each with its original text. Raises what `get_list` raises."""
-        return await self._get(path, _records)
+    async def stream_changed[T](self, path: str, take: Take[T], known: Validators) -> tuple[T, Validators] | None:
+        """Do as `stream`, or return None when the source says that the answer is the one known by `known`."""
+        answer = await self._ask(path, take, known.headers())
+        return None if answer is None else (answer.value, answer.validators)
 
-    async def _get[T](self, path: str, parse: Callable[[str], list[T]]) -> list[T]:
-        url = f"{self._settings.url.rstrip('/')}{path}"
-
-        async def attempt() -> list[T]:
-            body = await self._fetch(url)
-            # A large answer takes seconds to parse; the event loop has probes to answer meanwhile.
-            return await asyncio.to_thread(_parse, url, body, parse)
-
+    async def _ask[T](self, path: str, take: Take[T], asked: Mapping[str, str]) -> _Answer[T] | None:
+        url = self._url(path)
         try:
-            return await self._retry(f"GET {url}", attempt)
+            return await self._retry(f"GET {url}", lambda: self._attempt(url, take, asked))
         except StatusError as error:
             raise ConfigurationError(f"{error}: {_advice(error.status)}") from error
         except aiohttp.InvalidURL as error:
             raise ConfigurationError(f"{url} is no address that can be asked: correct EYDP_SOURCE_URL") from error
 
-    async def _fetch(self, url: str) -> bytearray:
+    def _url(self, path: str) -> str:
+        return f"{self._settings.url.rstrip('/')}{path}"
+
+    async def _attempt[T](self, url: str, take: Take[T], asked: Mapping[str, str]) -> _Answer[T] | None:
+        # Read for each request: a secret that was rotated counts from the next one on.
+        secret = secret_headers(self._settings.headers_dir)
         try:
-            async with self._session.get(url, headers=self._headers, timeout=self._timeout) as response:
+            async with self._session.get(
+                url,
+                headers={**self._headers, **asked, **secret},
+                timeout=self._timeout,
+                allow_redirects=not secret,  # another host must not be told the secret
+            ) as response:
+                if asked and response.status == HTTPStatus.NOT_MODIFIED:
+                    return None
                 if response.status != HTTPStatus.OK:
                     raise StatusError(
                         response.status,
                         f"GET {url} answered {response.status} {response.reason or ''}".rstrip(),
                         retry_after_seconds(response.headers.get("Retry-After"), response.headers.get("Date")),
                     )
-                return await self._read(url, response)
+                async with aclosing(self._records(url, response)) as records:
+                    value = await take(records)
+                validators = Validators(response.headers.get("ETag"), response.headers.get("Last-Modified"))
+                return _Answer(value, validators)
         except aiohttp.ClientResponseError as error:  # no HTTP, or redirects without end
             raise BadAnswerError(f"GET {url} did not answer in HTTP: {type(error).__name__}") from error
 
-    async def _read(self, url: str, response: aiohttp.ClientResponse) -> bytearray:
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > self._settings.max_body_bytes:  # counted after decompression
+    async def _records(self, url: str, response: aiohttp.ClientResponse) -> AsyncGenerator[list[RawRecord]]:
+        parser = ListParser(self._settings.max_record_chars)
+        text = codecs.getincrementaldecoder("utf-8-sig")()
+        size = 0
+        ended = False
+        while not ended:
+            body = bytearray()
+            while len(body) < _CHUNK_BYTES and not ended:
+                piece = await response.content.read(_CHUNK_BYTES)
+                body += piece
+                ended = not piece
+            size += len(body)
+            if size > self._settings.max_body_bytes:  # counted after decompression
                 raise ConfigurationError(
                     f"GET {url} answered more than {self._settings.max_body_bytes} bytes: raise "
                     "EYDP_SOURCE_MAX_BODY_BYTES if the source really is that large"
                 )
-        return body
+            # The event loop has probes to answer meanwhile.
+            yield await asyncio.to_thread(_parse, url, size, text, parser, body, ended)
+
+
+async def _all(chunks: AsyncIterator[list[RawRecord]]) -> list[RawRecord]:
+    return [record async for chunk in chunks for record in chunk]
 
 
 def retry_after_seconds(header: str | None, date: str | None) -> float | None:
@@ -136,55 +195,17 @@ def _advice(status: int) -> str:
             return "the source will not answer this request; check EYDP_SOURCE_URL"
 
 
-def _parse[T](url: str, body: bytearray, parse: Callable[[str], list[T]]) -> list[T]:
+def _parse(
+    url: str, size: int, text: codecs.IncrementalDecoder, parser: ListParser, body: bytearray, ended: bool
+) -> list[RawRecord]:
+    """Return the records that `body` makes whole; `size` is what of the answer has come so far, in bytes."""
     try:
-        return parse(body.decode("utf-8-sig"))
+        found = parser.feed(text.decode(body, ended))
+        return found + parser.close() if ended else found
     except UnicodeDecodeError:
         # Not chained: the error quotes the body.
         raise BadAnswerError(f"GET {url} answered text that is not UTF-8") from None
     except RecursionError:
         raise BadAnswerError(f"GET {url} answered JSON that is nested too deeply") from None
     except ValueError as error:
-        raise BadAnswerError(f"GET {url} answered {len(body)} bytes that are no JSON list: {error}") from None
-
-
-def _values(text: str) -> list[Any]:
-    return [value for value, _, _ in _elements(text)]
-
-
-def _records(text: str) -> list[RawRecord]:
-    return [RawRecord(value, text[start:end]) for value, start, end in _elements(text)]
-
-
-def _elements(text: str) -> Iterator[tuple[Any, int, int]]:
-    """Yield each element of a JSON list with where its text starts and ends."""
-    decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
-    at = _next(text, 0)
-    if not text[at:]:
-        raise ValueError("the body is empty")
-    if text[at] != "[":
-        raise ValueError("the body is null" if text[at:].strip() == "null" else "it does not begin with [")
-    at = _next(text, at + 1)
-    if text[at : at + 1] != "]":
-        while True:
-            value, end = decode(text, at)
-            yield value, at, end
-            at = _next(text, end)
-            if text[at : at + 1] != ",":
-                break
-            at = _next(text, at + 1)
-    if text[at : at + 1] != "]":
-        raise ValueError(f"it is cut off or malformed at character {at}")
-    if _next(text, at + 1) != len(text):
-        raise ValueError(f"something follows its end at character {at + 1}")
-
-
-def _next(text: str, at: int) -> int:
-    """Return where the next token begins."""
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-def _no_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
-    raise ValueError(f"{name} is not JSON")
+        raise BadAnswerError(f"GET {url} answered {size} bytes that are no JSON list: {error}") from None

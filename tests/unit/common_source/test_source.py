@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,7 +19,7 @@ from dataplatform.clock import SystemClock
 from dataplatform.errors import ConfigurationError, UnavailableError
 from dataplatform.retry import BadAnswerError, Retrier, RetryPolicy, StatusError
 from dataplatform.settings import SourceSettings
-from dataplatform.source import SourceClient, retry_after_seconds
+from dataplatform.source import RawRecord, SourceClient, Validators, retry_after_seconds
 from localcloud.fakestore.client import FakeStoreAdmin
 from localcloud.fakestore.options import Options
 from localcloud.fakestore.server import serving
@@ -327,3 +328,58 @@ async def test_a_source_that_nobody_serves_is_unavailable(connect: Connect, unus
 async def test_an_address_that_makes_no_sense_names_the_setting(connect: Connect, url: str) -> None:
     with pytest.raises(ConfigurationError, match="EYDP_SOURCE_URL"):
         await connect(url).get_list("/carts")
+
+
+async def test_a_stream_that_breaks_off_begins_anew_and_gives_only_the_good_answer(
+    serve: Serve, connect: Connect
+) -> None:
+    answers = [b'[{"id":1},', b'[{"id":1},{"id":2}]']
+    begun: list[int] = []
+
+    async def take(chunks: AsyncIterator[list[RawRecord]]) -> list[int]:
+        begun.append(1)
+        return [record.value["id"] async for chunk in chunks for record in chunk]
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=answers.pop(0))
+
+    assert await connect(await serve(handler)).stream("/carts", take) == [1, 2]
+    assert len(begun) == 2
+
+
+async def test_an_answer_that_did_not_change_is_not_sent_again(serve: Serve, connect: Connect) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("If-None-Match") == '"7"':
+            return web.Response(status=304)
+        return web.Response(body=b"[7]", headers={"ETag": '"7"'})
+
+    async def take(chunks: AsyncIterator[list[RawRecord]]) -> int:
+        return sum([len(chunk) async for chunk in chunks])
+
+    client = connect(await serve(handler))
+    first = await client.stream_changed("/carts", take, Validators())
+    assert first == (1, Validators(etag='"7"'))
+    assert await client.stream_changed("/carts", take, Validators(etag='"7"')) is None
+
+
+async def test_a_secret_header_is_sent_and_does_not_follow_a_redirect(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "X-Api-Key").write_text("k1")
+    asked: list[str] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers.get("X-Api-Key", ""))
+        return web.Response(body=b"[]")
+
+    elsewhere = await serve(other)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("X-Api-Key") != "k1":
+            return web.Response(status=401)
+        return web.Response(status=302, headers={"Location": f"{elsewhere}/carts"})
+
+    url = await serve(handler)
+    with pytest.raises(ConfigurationError, match="answered 302"):
+        await connect(url, headers_dir=str(tmp_path)).get_list("/carts")
+    assert asked == []
