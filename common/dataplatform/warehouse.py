@@ -119,9 +119,17 @@ class Warehouse:
         )
 
     async def _load(self, start: Callable[[str], Any], job_id: str) -> tuple[str, int]:
+        attempt_id, job = await self.job(start, job_id, what="load job")
+        return attempt_id, int(job.output_rows or 0)
+
+    async def job(self, start: Callable[[str], Any], job_id: str, *, what: str) -> tuple[str, Any]:
+        """Return the id of the job that did it and the job, ended well; `start` submits a job of the id it is given.
+
+        Raises what `load` raises.
+        """
         attempt = 1
 
-        def run() -> tuple[str, int]:
+        def run() -> tuple[str, Any]:
             nonlocal attempt
             attempt_id = job_id if attempt == 1 else f"{job_id}_a{attempt}"
             try:
@@ -136,9 +144,9 @@ class Warehouse:
                     attempt += 1
                     if attempt > _MAX_ATTEMPTS:
                         raise UnavailableError(
-                            f"load job {job_id} failed {_MAX_ATTEMPTS} times, last with: {describe(error)}"
+                            f"{what} {job_id} failed {_MAX_ATTEMPTS} times, last with: {describe(error)}"
                         ) from error
                 raise
-            return attempt_id, int(job.output_rows or 0)
+            return attempt_id, job
 
-        return await self._retry(f"load job {job_id}", lambda: asyncio.to_thread(run))
+        return await self._retry(f"{what} {job_id}", lambda: asyncio.to_thread(run))
