@@ -14,7 +14,7 @@ from dataplatform.retry import describe
 from dataplatform.schemas import RAW_TABLES
 from eydp.environment import Context, every_section
 from eydp.probes import LackingError, Probes
-from eydp.provision.messaging import dead_letter_topic
+from eydp.provision.messaging import wanted_topics
 
 #: A whole check, however it hangs.
 _CHECK_SECONDS = 12.0
@@ -106,7 +106,7 @@ def _checks(context: Context, probes: Probes) -> Iterator[Check]:
         yield Check(f"table {platform.raw_table(table.name)}", partial(probes.table, table), _DATA_EDITOR)
     yield Check("BigQuery jobs", probes.jobs, "roles/bigquery.jobUser")
     yield Check("BigQuery Storage Write API", probes.write_api, _DATA_EDITOR)
-    for topic in (platform.topic_path, dead_letter_topic(platform)):
+    for topic in wanted_topics(platform):
         yield Check(f"topic {topic}", partial(probes.topic, topic), "roles/pubsub.publisher and roles/pubsub.viewer")
     for wanted in probes.subscriptions():
         role = "roles/pubsub.subscriber and roles/pubsub.viewer"

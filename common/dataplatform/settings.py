@@ -21,7 +21,7 @@ PREFIX = "EYDP_"
 ENV_FILE = ".env"
 
 #: Second words of variables that belong to a section; each program ignores those of the others.
-SECTION_NAMES = ("SOURCE", "POLLER", "CONSUMER", "BATCH", "DBT", "LOCAL")
+SECTION_NAMES = ("SOURCE", "POLLER", "PUSH", "CONSUMER", "BATCH", "DBT", "LOCAL")
 
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]
@@ -54,6 +54,8 @@ class PlatformSettings(Section):
     subscription: Name = Field("carts-events-sub", description="Subscription the consumers share.")
     dead_letter_topic: Name = Field("carts-events-dlq", description="Where messages go after too many deliveries.")
     dead_letter_subscription: Name = Field("carts-events-dlq-sub", description="Keeps the dead letters for redrive.")
+    push_topic: Name = Field("carts-pushed", description="Topic of the carts that clients push.")
+    push_subscription: Name = Field("carts-pushed-sub", description="Subscription the poller takes pushed carts from.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
         description="`json` for Cloud Logging, `console` for people, `auto` by whether a terminal reads it.",
@@ -80,6 +82,16 @@ class PlatformSettings(Section):
     def subscription_path(self) -> str:
         """Return the full resource name of the subscription."""
         return f"projects/{self.project}/subscriptions/{self.subscription}"
+
+    @property
+    def push_topic_path(self) -> str:
+        """Return the full resource name of the topic of pushed carts."""
+        return f"projects/{self.project}/topics/{self.push_topic}"
+
+    @property
+    def push_subscription_path(self) -> str:
+        """Return the full resource name of the subscription to it."""
+        return f"projects/{self.project}/subscriptions/{self.push_subscription}"
 
     def raw_table(self, name: str) -> str:
         """Return `project.dataset.table` of a raw table."""

@@ -29,6 +29,8 @@ role eydpProvisioner 'EYDP: create and extend what the platform needs' bigquery.
 echo 'Google service accounts'
 account eydp-poller 'EYDP poller'
 gcloud iam service-accounts add-iam-policy-binding eydp-poller@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-poller]' --role=roles/iam.workloadIdentityUser >/dev/null
+account eydp-push 'EYDP push'
+gcloud iam service-accounts add-iam-policy-binding eydp-push@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-push]' --role=roles/iam.workloadIdentityUser >/dev/null
 account eydp-consumer 'EYDP consumer'
 gcloud iam service-accounts add-iam-policy-binding eydp-consumer@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-consumer]' --role=roles/iam.workloadIdentityUser >/dev/null
 account eydp-batch 'EYDP batch'
@@ -43,12 +45,18 @@ gcloud iam service-accounts add-iam-policy-binding eydp-verify@my-project.iam.gs
 echo 'grants of poller'
 # publishes the events; its start-up check asks for this permission
 gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=serviceAccount:eydp-poller@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher >/dev/null
+# takes the carts that were pushed, if it is told to; looks for the subscription when it starts
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=serviceAccount:eydp-poller@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # looks for the bucket when it starts; without the right to list, a state that is not there is a refusal
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-poller@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
 # reads its state and replaces it when carts have changed; replacing needs the right to delete
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-poller@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/poller/"),title=poller objects' >/dev/null
 # keeps carts that can't become events; reads whether they are there already
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-poller@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/carts_events/"),title=poller objects' >/dev/null
+
+echo 'grants of push'
+# publishes what clients push; its start-up check asks for this
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=serviceAccount:eydp-push@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher >/dev/null
 
 echo 'grants of consumer'
 # pulls, extends leases, acknowledges; looks for the subscription when it starts
@@ -111,8 +119,14 @@ gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=roles/pubsub.viewer >/dev/null
+# eydp doctor asks whether pushed carts can be published
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=roles/pubsub.viewer >/dev/null
 # eydp doctor compares it and asks for this right
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# eydp doctor compares it and asks for this right
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # likewise; eydp dlq lists, redrives and discards
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=serviceAccount:eydp-verify@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # eydp verify lists the objects
@@ -135,8 +149,14 @@ gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
+# eydp doctor asks whether pushed carts can be published
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
 # eydp doctor compares it and asks for this right
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# eydp doctor compares it and asks for this right
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # likewise; eydp dlq lists, redrives and discards
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # eydp verify lists the objects

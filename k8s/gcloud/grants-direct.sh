@@ -23,12 +23,18 @@ role eydpProvisioner 'EYDP: create and extend what the platform needs' bigquery.
 echo 'grants of poller'
 # publishes the events; its start-up check asks for this permission
 gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-poller --role=roles/pubsub.publisher >/dev/null
+# takes the carts that were pushed, if it is told to; looks for the subscription when it starts
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-poller --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # looks for the bucket when it starts; without the right to list, a state that is not there is a refusal
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-poller --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
 # reads its state and replaces it when carts have changed; replacing needs the right to delete
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-poller --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/poller/"),title=poller objects' >/dev/null
 # keeps carts that can't become events; reads whether they are there already
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-poller --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/carts_events/"),title=poller objects' >/dev/null
+
+echo 'grants of push'
+# publishes what clients push; its start-up check asks for this
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-push --role=roles/pubsub.publisher >/dev/null
 
 echo 'grants of consumer'
 # pulls, extends leases, acknowledges; looks for the subscription when it starts
@@ -91,8 +97,14 @@ gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.viewer >/dev/null
+# eydp doctor asks whether pushed carts can be published
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=roles/pubsub.viewer >/dev/null
 # eydp doctor compares it and asks for this right
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# eydp doctor compares it and asks for this right
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # likewise; eydp dlq lists, redrives and discards
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-verify --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # eydp verify lists the objects
@@ -115,8 +127,14 @@ gcloud pubsub topics add-iam-policy-binding carts-events --project=my-project --
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
 # eydp doctor looks at the topic
 gcloud pubsub topics add-iam-policy-binding carts-events-dlq --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
+# eydp doctor asks whether pushed carts can be published
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.publisher >/dev/null
+# eydp doctor looks at the topic
+gcloud pubsub topics add-iam-policy-binding carts-pushed --project=my-project --member=group:data-platform-operators@example.com --role=roles/pubsub.viewer >/dev/null
 # eydp doctor compares it and asks for this right
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
+# eydp doctor compares it and asks for this right
+gcloud pubsub subscriptions add-iam-policy-binding carts-pushed-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # likewise; eydp dlq lists, redrives and discards
 gcloud pubsub subscriptions add-iam-policy-binding carts-events-dlq-sub --project=my-project --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpSubscriptionConsumer >/dev/null
 # eydp verify lists the objects

@@ -52,6 +52,8 @@ class Release:
             "EYDP_SUBSCRIPTION": f"carts-{mark}-sub",
             "EYDP_DEAD_LETTER_TOPIC": f"carts-{mark}-dlq",
             "EYDP_DEAD_LETTER_SUBSCRIPTION": f"carts-{mark}-dlq-sub",
+            "EYDP_PUSH_TOPIC": f"carts-{mark}-pushed",
+            "EYDP_PUSH_SUBSCRIPTION": f"carts-{mark}-pushed-sub",
         }
         file = folder / "values.yaml"
         file.write_text(yaml.safe_dump(given))

@@ -20,6 +20,8 @@ def own_names(stack_env: Mapping[str, str]) -> dict[str, str]:
         "EYDP_SUBSCRIPTION": f"carts-{mark}-sub",
         "EYDP_DEAD_LETTER_TOPIC": f"carts-{mark}-dlq",
         "EYDP_DEAD_LETTER_SUBSCRIPTION": f"carts-{mark}-dlq-sub",
+        "EYDP_PUSH_TOPIC": f"carts-{mark}-pushed",
+        "EYDP_PUSH_SUBSCRIPTION": f"carts-{mark}-pushed-sub",
         "EYDP_METRICS_PORT": "0",
         "EYDP_LOG_FORMAT": "json",
     }

@@ -8,7 +8,7 @@ from google.pubsub_v1 import types
 from dataplatform.schemas import RAW_TABLES, Table
 from dataplatform.settings import PlatformSettings
 from eydp.connector.objects import Manifest, kubernetes_name, labelled, manifest
-from eydp.provision.messaging import dead_letter_topic, wanted_subscriptions
+from eydp.provision.messaging import wanted_subscriptions, wanted_topics
 from eydp.provision.plan import LABELS, table_resource
 
 SERVICES = (
@@ -34,7 +34,7 @@ def services(platform: PlatformSettings) -> list[Manifest]:
 
 def messaging(platform: PlatformSettings, *, ordering: bool) -> list[Manifest]:
     """Return topics and subscriptions."""
-    topics = [_last(dead_letter_topic(platform)), platform.topic]
+    topics = [_last(topic) for topic in wanted_topics(platform)]
     wanted = wanted_subscriptions(platform, ordering=ordering)
     return [
         *(labelled("pubsub", "PubSubTopic", name, platform.project, {}) for name in topics),

@@ -15,7 +15,9 @@ from eydp.iam.roles import Role
 Kind = Literal["project", "topic", "subscription", "bucket", "dataset", "table"]
 
 #: Components with a service account of their own; Kubernetes names it `{fullname}-{component}`.
-COMPONENTS = ("poller", "consumer", "batch", "dbt", "provision", "verify")
+COMPONENTS = ("poller", "push", "consumer", "batch", "dbt", "provision", "verify")
+#: Those that an installation may do without.
+OPTIONAL = ("push",)
 #: People with `eydp`.
 OPERATOR = "operator"
 #: Pub/Sub itself, which moves dead letters.
@@ -57,7 +59,7 @@ class Grant:
 def grants(platform: PlatformSettings) -> tuple[Grant, ...]:
     """Return all rows for the names that are configured."""
     rows: list[Grant] = []
-    for part in (_poller, _consumer, _batch, _dbt, _provision, _verify, _operator, _pubsub):
+    for part in (_poller, _push, _consumer, _batch, _dbt, _provision, _verify, _operator, _pubsub):
         rows += part(_Names(platform))
     return tuple(rows)
 
@@ -71,6 +73,8 @@ class _Names:
         self.dead_letters = Resource("topic", platform.dead_letter_topic)
         self.events_sub = Resource("subscription", platform.subscription)
         self.dead_letters_sub = Resource("subscription", platform.dead_letter_subscription)
+        self.pushed = Resource("topic", platform.push_topic)
+        self.pushed_sub = Resource("subscription", platform.push_subscription)
         self.bucket = Resource("bucket", platform.bucket_name)
         self.raw = Resource("dataset", platform.dataset_raw)
         self.marts = Resource("dataset", platform.dataset_analytics)
@@ -82,6 +86,12 @@ class _Names:
 def _poller(on: _Names) -> Iterator[Grant]:
     me = "poller"
     yield Grant(me, roles.PUBLISHER, on.events, "publishes the events; its start-up check asks for this permission")
+    yield Grant(
+        me,
+        roles.SUBSCRIPTION_CONSUMER,
+        on.pushed_sub,
+        "takes the carts that were pushed, if it is told to; looks for the subscription when it starts",
+    )
     yield Grant(
         me,
         roles.BUCKET_READER,
@@ -102,6 +112,10 @@ def _poller(on: _Names) -> Iterator[Grant]:
         "keeps carts that can't become events; reads whether they are there already",
         ("quarantine/carts_events/",),
     )
+
+
+def _push(on: _Names) -> Iterator[Grant]:
+    yield Grant("push", roles.PUBLISHER, on.pushed, "publishes what clients push; its start-up check asks for this")
 
 
 def _consumer(on: _Names) -> Iterator[Grant]:
@@ -207,10 +221,12 @@ def _checks(me: str, on: _Names) -> Iterator[Grant]:
     for topic, why in (
         (on.events, "eydp doctor asks for it; eydp quarantine and eydp dlq publish again"),
         (on.dead_letters, "eydp doctor asks whether dead letters can be published"),
+        (on.pushed, "eydp doctor asks whether pushed carts can be published"),
     ):
         yield Grant(me, roles.PUBLISHER, topic, why)
         yield Grant(me, roles.PUBSUB_VIEWER, topic, "eydp doctor looks at the topic")
     yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.events_sub, "eydp doctor compares it and asks for this right")
+    yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.pushed_sub, "eydp doctor compares it and asks for this right")
     yield Grant(me, roles.SUBSCRIPTION_CONSUMER, on.dead_letters_sub, "likewise; eydp dlq lists, redrives and discards")
     yield Grant(me, roles.BUCKET_READER, on.bucket, "eydp verify lists the objects")
     yield Grant(

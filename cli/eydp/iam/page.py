@@ -8,6 +8,7 @@ from eydp.iam.roles import CUSTOM_ROLES
 
 _TITLES = {
     "poller": "Poller",
+    "push": "Push service",
     "consumer": "Consumer",
     "batch": "Batch loader",
     "dbt": "dbt",
@@ -17,6 +18,7 @@ _TITLES = {
     PUBSUB_AGENT: "Pub/Sub itself",
 }
 _ABOUT = {
+    "push": "Needed only where clients push carts ([push](push.md)).",
     "provision": "For the chart's hook, which runs before each install and upgrade. Without the hook (Config Connector "
     "owns the resources, or a person runs `eydp provision`) nobody needs it.",
     "verify": "For the pods of `helm test`, which run `eydp doctor` and `eydp verify`. The doctor asks for every right "

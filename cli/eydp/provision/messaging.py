@@ -33,7 +33,7 @@ async def provision_messaging(
     publisher: Any, subscriber: Any, platform: PlatformSettings, calls: Calls, *, ordering: bool, dry_run: bool
 ) -> AsyncIterator[Step]:
     """Create what is missing and set what differs; yield a step for each resource."""
-    for topic in (dead_letter_topic(platform), platform.topic_path):
+    for topic in wanted_topics(platform):
         yield await _topic(publisher, topic, calls, dry_run=dry_run)
     for wanted in wanted_subscriptions(platform, ordering=ordering):
         yield await _subscription(subscriber, wanted, calls, dry_run=dry_run)
@@ -44,8 +44,13 @@ def dead_letter_topic(platform: PlatformSettings) -> str:
     return f"projects/{platform.project}/topics/{platform.dead_letter_topic}"
 
 
+def wanted_topics(platform: PlatformSettings) -> tuple[str, ...]:
+    """Return the full names of the topics: dead letters, events, pushed carts."""
+    return dead_letter_topic(platform), platform.topic_path, platform.push_topic_path
+
+
 def wanted_subscriptions(platform: PlatformSettings, *, ordering: bool) -> tuple[types.Subscription, ...]:
-    """Return the two subscriptions as they should be: that of the dead letters, and the consumers'."""
+    """Return the subscriptions as they should be: that of the dead letters, the consumers', the poller's."""
     alike: dict[str, Any] = {
         "ack_deadline_seconds": ACK_DEADLINE_SECONDS,
         "message_retention_duration": RETENTION,
@@ -67,7 +72,11 @@ def wanted_subscriptions(platform: PlatformSettings, *, ordering: bool) -> tuple
         retry_policy=types.RetryPolicy(minimum_backoff=MIN_BACKOFF, maximum_backoff=MAX_BACKOFF),
         **alike,
     )
-    return dead_letters, events
+    # Ordered, so that the last push of a cart wins; and without dead letters, whose gaps would break the order.
+    pushed = types.Subscription(
+        name=platform.push_subscription_path, topic=platform.push_topic_path, enable_message_ordering=True, **alike
+    )
+    return dead_letters, events, pushed
 
 
 def differing(found: types.Subscription, wanted: types.Subscription) -> list[str]:
@@ -76,10 +85,11 @@ def differing(found: types.Subscription, wanted: types.Subscription) -> list[str
     Raises:
         ConfigurationError: something differs that Pub/Sub can't change.
     """
+    why = "EYDP_POLLER_ORDERING_KEYS wants it" if "dead_letter_policy" in wanted else "the platform needs it"
     for sentence, is_so in (
         (f"is on {found.topic} but should be on {wanted.topic}", found.topic != wanted.topic),
         (
-            f"has message ordering {_on(found)} but EYDP_POLLER_ORDERING_KEYS wants it {_on(wanted)}",
+            f"has message ordering {_on(found)} but {why} {_on(wanted)}",
             found.enable_message_ordering != wanted.enable_message_ordering,
         ),
         (f"lets only {found.filter!r} pass", bool(found.filter)),

@@ -35,17 +35,37 @@ def test_the_events_subscription_is_as_the_platform_promises() -> None:
 
 
 def test_the_dead_letters_have_a_subscription_without_dead_letters_of_its_own() -> None:
-    dead_letters, events = wanted_subscriptions(_PLATFORM, ordering=False)
+    dead_letters, events, _ = wanted_subscriptions(_PLATFORM, ordering=False)
     assert dead_letters.topic == events.dead_letter_policy.dead_letter_topic
     assert "dead_letter_policy" not in dead_letters
 
 
 def test_a_dead_letter_that_was_given_back_is_there_again_without_backoff() -> None:
-    dead_letters, events = wanted_subscriptions(_PLATFORM, ordering=False)
+    dead_letters, events, _ = wanted_subscriptions(_PLATFORM, ordering=False)
     assert "retry_policy" not in dead_letters
     found = types.Subscription(dead_letters)
     found.retry_policy = events.retry_policy
     assert differing(found, dead_letters) == ["retry_policy"]
+
+
+def test_pushed_carts_stay_in_order_for_a_week_and_never_become_dead_letters() -> None:
+    pushed = wanted_subscriptions(_PLATFORM, ordering=False)[2]
+    assert pushed.name == "projects/p/subscriptions/carts-pushed-sub"
+    assert pushed.topic == "projects/p/topics/carts-pushed"
+    assert pushed.enable_message_ordering
+    assert pushed.message_retention_duration == timedelta(days=7)
+    assert pushed.ack_deadline_seconds == 60
+    assert "expiration_policy" in pushed
+    assert not pushed.expiration_policy.ttl
+    assert "dead_letter_policy" not in pushed
+
+
+def test_pushed_carts_without_order_are_refused() -> None:
+    pushed = wanted_subscriptions(_PLATFORM, ordering=False)[2]
+    found = types.Subscription(pushed)
+    found.enable_message_ordering = False
+    with pytest.raises(ConfigurationError, match="has message ordering off but the platform needs it on"):
+        differing(found, pushed)
 
 
 def test_a_subscription_as_it_should_be_needs_nothing() -> None:

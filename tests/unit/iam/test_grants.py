@@ -24,7 +24,7 @@ ROWS = grants(OF.platform)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLOCK = SystemClock()
 NOTHING: Any = None
-WORKLOADS = ("poller", "consumer", "batch", "dbt")
+WORKLOADS = ("poller", "push", "consumer", "batch", "dbt")
 
 
 def permissions(row: Grant) -> tuple[str, ...]:
