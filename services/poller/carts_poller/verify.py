@@ -19,30 +19,33 @@ async def verify(platform: PlatformSettings, publisher: Any, storage: Any, retry
         ConfigurationError: one is missing or may not be used; the sentence names it and the permission.
         UnavailableError: a service did not answer within the retry deadline.
     """
-    await retry(f"looking for topic {platform.topic_path}", lambda: _topic(platform, publisher))
+    await verify_topic(platform.topic_path, platform.request_timeout_seconds, publisher, retry)
     await retry(f"looking for bucket {platform.bucket_name}", lambda: _bucket(platform, storage))
 
 
-async def _topic(platform: PlatformSettings, publisher: Any) -> None:
-    resource, timeout = f"topic {platform.topic_path}", platform.request_timeout_seconds
-    if await _may_publish(platform, publisher):
+async def verify_topic(topic: str, timeout_seconds: float, publisher: Any, retry: Retrier) -> None:
+    """Look for a topic by its full name, with a raw async publisher. Raises what `verify` raises."""
+    await retry(f"looking for topic {topic}", lambda: _topic(topic, timeout_seconds, publisher))
+
+
+async def _topic(topic: str, timeout_seconds: float, publisher: Any) -> None:
+    resource = f"topic {topic}"
+    if await may_publish(topic, timeout_seconds, publisher):
         return
     try:
         # A publisher may not look at topics, so being refused here says no more than the answer above.
-        await publisher.get_topic(request={"topic": platform.topic_path}, retry=None, timeout=timeout)
+        await publisher.get_topic(request={"topic": topic}, retry=None, timeout=timeout_seconds)
     except google.NotFound as error:
         raise _missing(resource) from error
     except (google.Forbidden, google.Unauthorized) as error:
         raise _refused(resource, _PUBLISH) from error
 
 
-async def _may_publish(platform: PlatformSettings, publisher: Any) -> bool:
+async def may_publish(topic: str, timeout_seconds: float, publisher: Any) -> bool:
     """Return whether publishing is permitted; False too when the topic is missing or nobody can tell."""
-    request = {"resource": platform.topic_path, "permissions": [_PUBLISH]}
+    request = {"resource": topic, "permissions": [_PUBLISH]}
     try:
-        answer = await publisher.test_iam_permissions(
-            request=request, retry=None, timeout=platform.request_timeout_seconds
-        )
+        answer = await publisher.test_iam_permissions(request=request, retry=None, timeout=timeout_seconds)
     except (google.NotFound, google.Forbidden, google.Unauthorized, google.MethodNotImplemented):
         return False
     return _PUBLISH in answer.permissions
