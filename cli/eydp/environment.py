@@ -90,6 +90,7 @@ def every_section() -> tuple[type[settings.Section], ...]:
     """Return the settings sections of all programs."""
     from batch_ingest.settings import BatchSettings
     from carts_consumer.settings import ConsumerSettings
+    from carts_poller.push.settings import PushSettings
     from carts_poller.settings import PollerSettings
     from dbt_job.settings import DbtSettings
 
@@ -98,6 +99,7 @@ def every_section() -> tuple[type[settings.Section], ...]:
         settings.EmulatorSettings,
         settings.SourceSettings,
         PollerSettings,
+        PushSettings,
         ConsumerSettings,
         BatchSettings,
         DbtSettings,

@@ -35,6 +35,37 @@ class PollerMetrics:
         )
 
 
+class PushMetrics:
+    """What the push service says of itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "push_requests", "Push requests by the answer's status code.", ["status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "push_request_seconds",
+            "Seconds from a request's headers to its answer.",
+            buckets=_LATENCY,
+            registry=registry,
+        )
+        self.in_flight = Gauge("push_requests_in_flight", "Push requests at work.", registry=registry)
+        self.records = Counter(
+            "push_records", "Records by outcome: accepted, refused, failed.", ["outcome"], registry=registry
+        )
+        self.groups = Counter(
+            "push_publish_requests",
+            "Requests to Pub/Sub, each with the records of one or more clients.",
+            registry=registry,
+        )
+        self.retries = Counter("push_publish_retries", "Requests to Pub/Sub tried again.", registry=registry)
+        self.keys = Gauge("push_active_keys", "Signing keys that count now, one or two.", registry=registry)
+        self.key_faults = Counter(
+            "push_key_faults",
+            "Looks at the folder of keys that found a fault; the former keys count.",
+            registry=registry,
+        )
+
+
 class ConsumerMetrics:
     """What the consumer says of itself."""
 
@@ -127,4 +158,4 @@ class BatchMetrics:
         )
 
 
-ALL = (PollerMetrics, ConsumerMetrics, BatchMetrics)
+ALL = (PollerMetrics, PushMetrics, ConsumerMetrics, BatchMetrics)

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from dataplatform.metrics import ALL
 
 #: Labels whose values are lists in the code. Anything that could name an id, a message or an address is not among them.
-BOUNDED_LABELS = {"outcome", "type", "reason", "by", "column", "stream", "what", "entity"}
+BOUNDED_LABELS = {"outcome", "type", "reason", "by", "column", "stream", "what", "entity", "status"}
 
 
 def declared() -> list[Metric]:
@@ -26,7 +26,7 @@ def test_every_metric_says_what_it_means_in_a_sentence() -> None:
 
 def test_every_metric_carries_its_programs_name_and_its_unit() -> None:
     for metric in declared():
-        assert metric.name.split("_")[0] in {"poller", "consumer", "batch"}, metric.name
+        assert metric.name.split("_")[0] in {"poller", "push", "consumer", "batch"}, metric.name
         if "Seconds" in metric.documentation or "Unix time" in metric.documentation:
             assert metric.name.endswith("_seconds"), metric.name
 
