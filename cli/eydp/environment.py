@@ -93,6 +93,7 @@ def every_section() -> tuple[type[settings.Section], ...]:
     from carts_poller.push.settings import PushSettings
     from carts_poller.settings import PollerSettings
     from dbt_job.settings import DbtSettings
+    from eydp.replay.settings import ReplaySettings
 
     return (
         settings.PlatformSettings,
@@ -103,6 +104,7 @@ def every_section() -> tuple[type[settings.Section], ...]:
         ConsumerSettings,
         BatchSettings,
         DbtSettings,
+        ReplaySettings,
     )
 
 

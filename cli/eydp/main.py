@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from eydp.commands import demo, dlq, doctor, programs, provision, quarantine, sql, stack, verify
+from eydp.commands import (
+    compact,
+    demo,
+    dlq,
+    doctor,
+    programs,
+    provision,
+    quarantine,
+    rebuild,
+    replay,
+    sql,
+    stack,
+    verify,
+)
 from eydp.commands.options import PASS_ON
 
 app = typer.Typer(
@@ -48,6 +61,9 @@ app.command(context_settings=PASS_ON)(programs.poll)
 app.command(context_settings=PASS_ON)(programs.consume)
 app.command(context_settings=PASS_ON)(programs.batch)
 app.command(context_settings=PASS_ON)(programs.dbt)
+app.command()(replay.replay)
+app.command()(rebuild.rebuild)
+app.command()(compact.compact)
 app.command()(verify.verify)
 app.command()(sql.sql)
 app.command()(doctor.doctor)

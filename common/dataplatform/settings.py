@@ -21,7 +21,7 @@ PREFIX = "EYDP_"
 ENV_FILE = ".env"
 
 #: Second words of variables that belong to a section; each program ignores those of the others.
-SECTION_NAMES = ("SOURCE", "POLLER", "PUSH", "CONSUMER", "BATCH", "DBT", "LOCAL")
+SECTION_NAMES = ("SOURCE", "POLLER", "PUSH", "CONSUMER", "BATCH", "DBT", "REPLAY", "LOCAL")
 
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]

@@ -20,12 +20,16 @@ from dataplatform.retry import describe
 
 
 class Lease:
-    """The object `_state/redrive/{what}.json`, held for some seconds and renewed while work goes on."""
+    """The object `_state/{folder}/{what}.json`, held for some seconds and renewed while work goes on."""
 
-    def __init__(self, zone: RawZone, what: str, run_id: str, clock: Clock, *, seconds: float) -> None:
+    def __init__(
+        self, zone: RawZone, what: str, run_id: str, clock: Clock, *, seconds: float, folder: str = "redrive"
+    ) -> None:
         """A run that stops renewing loses the lease after `seconds`. Clocks of two machines must agree better."""
         self._zone = zone
-        self.name = f"_state/redrive/{what}.json"
+        self.name = f"_state/{folder}/{what}.json"
+        self.previous_run_id: str | None = None
+        """Who held the lease last; known once this run holds it."""
         self._run_id = run_id
         self._clock = clock
         self._seconds = seconds
@@ -55,7 +59,7 @@ class Lease:
     async def _acquire(self) -> None:
         found = await self._zone.read(self.name)
         if found is not None:
-            self._refuse_held(found)
+            self.previous_run_id = self._refuse_held(found)
             self._generation = found.generation
         if not await self._write(self._seconds):
             found = await self._zone.read(self.name)
@@ -63,7 +67,8 @@ class Lease:
                 self._refuse_held(found)
             raise BusyError("another run took the lease at the same moment: try again")
 
-    def _refuse_held(self, found: Versioned) -> None:
+    def _refuse_held(self, found: Versioned) -> str:
+        """Return which run held the lease last, unless it holds it still."""
         try:
             state = json.loads(found.data)
             run_id, by, until = str(state["run_id"]), str(state["by"]), datetime.fromisoformat(state["expires_at"])
@@ -74,6 +79,7 @@ class Lease:
                 f"run {run_id} on {by} is at it, and nothing was done: try again when it has ended; if it died, its "
                 f"lease runs out at {until:%H:%M:%S} UTC"
             )
+        return run_id
 
     async def _keep(self) -> None:
         while True:

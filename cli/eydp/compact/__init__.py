@@ -1,0 +1,1 @@
+"""Compaction: joins the small objects of a day into few, checks the result, and only then retires the originals."""

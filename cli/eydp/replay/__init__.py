@@ -1,0 +1,1 @@
+"""Replay: compares the raw zone with the raw tables, appends what is missing, removes what is there twice."""
