@@ -19,6 +19,7 @@ account() {
 echo 'roles of the project'
 role eydpBucketReader 'EYDP: look at the bucket' storage.buckets.get,storage.objects.list
 role eydpObjectCreator 'EYDP: add objects and read them' storage.objects.create,storage.objects.get
+role eydpObjectReader 'EYDP: read objects' storage.objects.get
 role eydpStateWriter 'EYDP: replace state objects' storage.objects.create,storage.objects.delete,storage.objects.get
 role eydpSubscriptionConsumer 'EYDP: pull and look at the subscription' pubsub.subscriptions.consume,pubsub.subscriptions.get
 role eydpRowReader 'EYDP: read rows of a table' bigquery.tables.get,bigquery.tables.getData
@@ -37,6 +38,10 @@ account eydp-batch 'EYDP batch'
 gcloud iam service-accounts add-iam-policy-binding eydp-batch@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-batch]' --role=roles/iam.workloadIdentityUser >/dev/null
 account eydp-dbt 'EYDP dbt'
 gcloud iam service-accounts add-iam-policy-binding eydp-dbt@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-dbt]' --role=roles/iam.workloadIdentityUser >/dev/null
+account eydp-replay 'EYDP replay'
+gcloud iam service-accounts add-iam-policy-binding eydp-replay@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-replay]' --role=roles/iam.workloadIdentityUser >/dev/null
+account eydp-compact 'EYDP compact'
+gcloud iam service-accounts add-iam-policy-binding eydp-compact@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-compact]' --role=roles/iam.workloadIdentityUser >/dev/null
 account eydp-provision 'EYDP provision'
 gcloud iam service-accounts add-iam-policy-binding eydp-provision@my-project.iam.gserviceaccount.com --project=my-project '--member=serviceAccount:my-project.svc.id.goog[ey-data-platform/ey-data-platform-provision]' --role=roles/iam.workloadIdentityUser >/dev/null
 account eydp-verify 'EYDP verify'
@@ -104,6 +109,26 @@ bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/
 # every model and test is a query job
 gcloud projects add-iam-policy-binding my-project --member=serviceAccount:eydp-dbt@my-project.iam.gserviceaccount.com --role=roles/bigquery.jobUser --condition=None >/dev/null
 
+echo 'grants of replay'
+# lists the objects of the days that it compares
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-replay@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
+# reads cart events, joined and retired ones too, and quarantined records
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-replay@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpObjectReader '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_compacted/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/"),title=replay objects' >/dev/null
+# one replay at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-replay@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=replay objects' >/dev/null
+# creates, fills and drops a staging table; appends rows, removes old doubles, and writes an audit row
+bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataEditor` ON SCHEMA `my-project`.`bq_raw` TO "serviceAccount:eydp-replay@my-project.iam.gserviceaccount.com"' >/dev/null
+# starts load and query jobs
+gcloud projects add-iam-policy-binding my-project --member=serviceAccount:eydp-replay@my-project.iam.gserviceaccount.com --role=roles/bigquery.jobUser --condition=None >/dev/null
+
+echo 'grants of compact'
+# lists the objects of the day that it joins
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-compact@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
+# writes joined objects, deletes originals that were copied and checked; holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-compact@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=compact objects' >/dev/null
+# copies originals to where they expire; says in a manifest what a joined object holds
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-compact@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_compacted/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/carts_events/"),title=compact objects' >/dev/null
+
 echo 'grants of provision'
 # creates topics, subscriptions, bucket, datasets and tables, extends them, and grants Pub/Sub what is below
 gcloud projects add-iam-policy-binding my-project --member=serviceAccount:eydp-provision@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpProvisioner --condition=None >/dev/null
@@ -169,8 +194,8 @@ bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataViewer` ON SCHEMA `my-project`.`bq_analytics` TO "group:data-platform-operators@example.com"' >/dev/null
 # eydp sql, verify and quarantine are query and load jobs
 gcloud projects add-iam-policy-binding my-project --member=group:data-platform-operators@example.com --role=roles/bigquery.jobUser --condition=None >/dev/null
-# one redrive at a time: it holds a lease
-gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/"),title=operator objects' >/dev/null
+# one redrive or replay at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=operator objects' >/dev/null
 
 echo 'grants of pubsub'
 # Pub/Sub publishes dead letters under its own account

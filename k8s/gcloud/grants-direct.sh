@@ -13,6 +13,7 @@ role() {
 echo 'roles of the project'
 role eydpBucketReader 'EYDP: look at the bucket' storage.buckets.get,storage.objects.list
 role eydpObjectCreator 'EYDP: add objects and read them' storage.objects.create,storage.objects.get
+role eydpObjectReader 'EYDP: read objects' storage.objects.get
 role eydpStateWriter 'EYDP: replace state objects' storage.objects.create,storage.objects.delete,storage.objects.get
 role eydpSubscriptionConsumer 'EYDP: pull and look at the subscription' pubsub.subscriptions.consume,pubsub.subscriptions.get
 role eydpRowReader 'EYDP: read rows of a table' bigquery.tables.get,bigquery.tables.getData
@@ -82,6 +83,26 @@ bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/
 # every model and test is a query job
 gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt --role=roles/bigquery.jobUser --condition=None >/dev/null
 
+echo 'grants of replay'
+# lists the objects of the days that it compares
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-replay --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
+# reads cart events, joined and retired ones too, and quarantined records
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-replay --role=projects/my-project/roles/eydpObjectReader '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_compacted/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/"),title=replay objects' >/dev/null
+# one replay at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-replay --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=replay objects' >/dev/null
+# creates, fills and drops a staging table; appends rows, removes old doubles, and writes an audit row
+bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataEditor` ON SCHEMA `my-project`.`bq_raw` TO "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-replay"' >/dev/null
+# starts load and query jobs
+gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-replay --role=roles/bigquery.jobUser --condition=None >/dev/null
+
+echo 'grants of compact'
+# lists the objects of the day that it joins
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-compact --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
+# writes joined objects, deletes originals that were copied and checked; holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-compact --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=compact objects' >/dev/null
+# copies originals to where they expire; says in a manifest what a joined object holds
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-compact --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_compacted/carts_events/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/carts_events/"),title=compact objects' >/dev/null
+
 echo 'grants of provision'
 # creates topics, subscriptions, bucket, datasets and tables, extends them, and grants Pub/Sub what is below
 gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-provision --role=projects/my-project/roles/eydpProvisioner --condition=None >/dev/null
@@ -147,8 +168,8 @@ bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataViewer` ON SCHEMA `my-project`.`bq_analytics` TO "group:data-platform-operators@example.com"' >/dev/null
 # eydp sql, verify and quarantine are query and load jobs
 gcloud projects add-iam-policy-binding my-project --member=group:data-platform-operators@example.com --role=roles/bigquery.jobUser --condition=None >/dev/null
-# one redrive at a time: it holds a lease
-gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/"),title=operator objects' >/dev/null
+# one redrive or replay at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=group:data-platform-operators@example.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/redrive/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/replay/"),title=operator objects' >/dev/null
 
 echo 'grants of pubsub'
 # Pub/Sub publishes dead letters under its own account

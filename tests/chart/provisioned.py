@@ -105,5 +105,6 @@ class _Storage:
                 "labels": dict(bucket.labels),
                 "uniform": configuration.uniform_bucket_level_access_enabled,
                 "public": configuration.public_access_prevention,
+                "lifecycle": [dict(rule) for rule in bucket.lifecycle_rules],
             }
         )

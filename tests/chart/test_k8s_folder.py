@@ -135,19 +135,22 @@ def test_the_bucket_is_the_one_that_provisioning_makes(made: Provisioned) -> Non
             "labels": o["metadata"]["labels"],
             "uniform": o["spec"]["uniformBucketLevelAccess"],
             "public": o["spec"]["publicAccessPrevention"],
+            "lifecycle": o["spec"]["lifecycleRule"],
         }
         for name, o in by_id("StorageBucket").items()
     ]
     assert found == made.buckets
 
 
-def test_the_bucket_beyond_provisioning_has_a_lifecycle_that_deletes_nothing() -> None:
+def test_the_lifecycle_deletes_nothing_but_originals_that_were_joined() -> None:
     (bucket,) = objects("direct", "StorageBucket")
     assert set(bucket["spec"]) == {"location", "uniformBucketLevelAccess", "publicAccessPrevention", "lifecycleRule"}
     for rule in bucket["spec"]["lifecycleRule"]:
-        assert rule["action"]["type"] in {"SetStorageClass", "AbortIncompleteMultipartUpload"}
+        assert rule["action"]["type"] in {"SetStorageClass", "AbortIncompleteMultipartUpload", "Delete"}
         if rule["action"]["type"] == "SetStorageClass":
             assert "_state/" not in rule["condition"]["matchesPrefix"]
+        if rule["action"]["type"] == "Delete":
+            assert rule["condition"]["matchesPrefix"] == ["_compacted/"]
 
 
 def test_the_datasets_are_those_that_provisioning_makes(made: Provisioned) -> None:

@@ -8,6 +8,7 @@ from google.pubsub_v1 import types
 from dataplatform.schemas import RAW_TABLES, Table
 from dataplatform.settings import PlatformSettings
 from eydp.connector.objects import Manifest, kubernetes_name, labelled, manifest
+from eydp.provision.lifecycle import lifecycle_rules
 from eydp.provision.messaging import wanted_subscriptions, wanted_topics
 from eydp.provision.plan import LABELS, table_resource
 
@@ -19,9 +20,6 @@ SERVICES = (
     "pubsub.googleapis.com",
     "storage.googleapis.com",
 )
-#: Folders of the bucket whose objects never change. Those of `_state/` do, and are read at each start.
-_ARCHIVED = ("carts_events/", "products/", "users/", "quarantine/", "_manifests/")
-_NEARLINE_DAYS, _COLDLINE_DAYS, _UPLOAD_DAYS = 90, 365, 7
 
 
 def services(platform: PlatformSettings) -> list[Manifest]:
@@ -43,16 +41,12 @@ def messaging(platform: PlatformSettings, *, ordering: bool) -> list[Manifest]:
 
 
 def bucket(platform: PlatformSettings) -> list[Manifest]:
-    """Return the bucket. Old objects move to cheaper storage; no rule deletes one, as the raw zone is the truth."""
+    """Return the bucket, with the rules that `eydp provision` sets."""
     spec = {
         "location": platform.location,
         "uniformBucketLevelAccess": True,
         "publicAccessPrevention": "enforced",
-        "lifecycleRule": [
-            _moved("NEARLINE", _NEARLINE_DAYS),
-            _moved("COLDLINE", _COLDLINE_DAYS),
-            {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": _UPLOAD_DAYS}},
-        ],
+        "lifecycleRule": lifecycle_rules(),
     }
     return [labelled("storage", "StorageBucket", platform.bucket_name, platform.project, spec, keep=True)]
 
@@ -119,13 +113,6 @@ def _table(table: Table, platform: PlatformSettings) -> Manifest:
     labels = {key: value for key, value in wanted["labels"].items() if key not in LABELS}
     name = table_name(platform.dataset_raw, table.name)
     return labelled("bigquery", "BigQueryTable", name, platform.project, spec, labels=labels, keep=True)
-
-
-def _moved(storage_class: str, days: int) -> dict[str, Any]:
-    return {
-        "action": {"type": "SetStorageClass", "storageClass": storage_class},
-        "condition": {"age": days, "matchesPrefix": list(_ARCHIVED)},
-    }
 
 
 def _last(resource: str) -> str:

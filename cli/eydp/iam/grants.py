@@ -15,9 +15,9 @@ from eydp.iam.roles import Role
 Kind = Literal["project", "topic", "subscription", "bucket", "dataset", "table"]
 
 #: Components with a service account of their own; Kubernetes names it `{fullname}-{component}`.
-COMPONENTS = ("poller", "push", "consumer", "batch", "dbt", "provision", "verify")
+COMPONENTS = ("poller", "push", "consumer", "batch", "dbt", "replay", "compact", "provision", "verify")
 #: Those that an installation may do without.
-OPTIONAL = ("push",)
+OPTIONAL = ("push", "replay", "compact")
 #: People with `eydp`.
 OPERATOR = "operator"
 #: Pub/Sub itself, which moves dead letters.
@@ -59,7 +59,7 @@ class Grant:
 def grants(platform: PlatformSettings) -> tuple[Grant, ...]:
     """Return all rows for the names that are configured."""
     rows: list[Grant] = []
-    for part in (_poller, _push, _consumer, _batch, _dbt, _provision, _verify, _operator, _pubsub):
+    for part in (_poller, _push, _consumer, _batch, _dbt, _replay, _compact, _provision, _verify, _operator, _pubsub):
         rows += part(_Names(platform))
     return tuple(rows)
 
@@ -195,6 +195,45 @@ def _dbt(on: _Names) -> Iterator[Grant]:
     yield Grant(me, roles.JOB_USER, on.project, "every model and test is a query job")
 
 
+def _replay(on: _Names) -> Iterator[Grant]:
+    me = "replay"
+    yield Grant(me, roles.BUCKET_READER, on.bucket, "lists the objects of the days that it compares")
+    yield Grant(
+        me,
+        roles.OBJECT_READER,
+        on.bucket,
+        "reads cart events, joined and retired ones too, and quarantined records",
+        ("carts_events/", "_compacted/carts_events/", "_manifests/carts_events/", "quarantine/"),
+    )
+    yield Grant(me, roles.STATE_WRITER, on.bucket, "one replay at a time: it holds a lease", ("_state/replay/",))
+    yield Grant(
+        me,
+        roles.DATA_EDITOR,
+        on.raw,
+        "creates, fills and drops a staging table; appends rows, removes old doubles, and writes an audit row",
+    )
+    yield Grant(me, roles.JOB_USER, on.project, "starts load and query jobs")
+
+
+def _compact(on: _Names) -> Iterator[Grant]:
+    me = "compact"
+    yield Grant(me, roles.BUCKET_READER, on.bucket, "lists the objects of the day that it joins")
+    yield Grant(
+        me,
+        roles.STATE_WRITER,
+        on.bucket,
+        "writes joined objects, deletes originals that were copied and checked; holds a lease",
+        ("carts_events/", "_state/replay/"),
+    )
+    yield Grant(
+        me,
+        roles.OBJECT_CREATOR,
+        on.bucket,
+        "copies originals to where they expire; says in a manifest what a joined object holds",
+        ("_compacted/carts_events/", "_manifests/carts_events/"),
+    )
+
+
 def _provision(on: _Names) -> Iterator[Grant]:
     me = "provision"
     yield Grant(
@@ -213,7 +252,13 @@ def _verify(on: _Names) -> Iterator[Grant]:
 def _operator(on: _Names) -> Iterator[Grant]:
     me = OPERATOR
     yield from _checks(me, on)
-    yield Grant(me, roles.STATE_WRITER, on.bucket, "one redrive at a time: it holds a lease", ("_state/redrive/",))
+    yield Grant(
+        me,
+        roles.STATE_WRITER,
+        on.bucket,
+        "one redrive or replay at a time: it holds a lease",
+        ("_state/redrive/", "_state/replay/"),
+    )
 
 
 def _checks(me: str, on: _Names) -> Iterator[Grant]:

@@ -12,6 +12,8 @@ _TITLES = {
     "consumer": "Consumer",
     "batch": "Batch loader",
     "dbt": "dbt",
+    "replay": "Replay",
+    "compact": "Compaction",
     "provision": "Provisioning",
     "verify": "Tests of an installation",
     OPERATOR: "Operators",
@@ -19,6 +21,12 @@ _TITLES = {
 }
 _ABOUT = {
     "push": "Needed only where clients push carts ([push](push.md)).",
+    "replay": "For whatever runs `eydp replay` daily, before dbt; the chart does not do it yet. A staging table is "
+    "made beside the tables it mends, and BigQuery grants that on the whole dataset. `eydp rebuild` needs "
+    "`bigquery.datasets.create` on the project besides, as it makes a dataset of its own: lend "
+    "`roles/bigquery.user` to the person who rebuilds.",
+    "compact": "For whatever runs `eydp compact` daily; the chart does not do it yet. It is the one account that may "
+    "delete what is in the raw zone.",
     "provision": "For the chart's hook, which runs before each install and upgrade. Without the hook (Config Connector "
     "owns the resources, or a person runs `eydp provision`) nobody needs it.",
     "verify": "For the pods of `helm test`, which run `eydp doctor` and `eydp verify`. The doctor asks for every right "
@@ -64,9 +72,9 @@ with what was granted:
 _NOTES = """\
 ## Why these roles
 
-- **Nobody may overwrite or delete what is in the raw zone.** Programs add objects and read them back. The right to
-  delete, which Cloud Storage asks for when an object is replaced, holds for state objects only, by a condition on the
-  name.
+- **Nobody but the compaction may overwrite or delete what is in the raw zone.** Programs add objects and read them
+  back. The right to delete, which Cloud Storage asks for when an object is replaced, holds for state objects only, by a
+  condition on the name. The compaction has it for cart events, as it retires the objects that it joined.
 - **Conditions on names need uniform bucket-level access**, which `eydp provision` and Config Connector set.
 - **Listing is not reading.** Cloud Storage tells an account that may not list "forbidden" where there is no object,
   and the programs must tell "not there yet" from "refused". Listing shows names alone, of the whole bucket.

@@ -40,6 +40,13 @@ OBJECT_CREATOR = CustomRole(
     "roles/storage.objectUser",
     "overwriting and deleting what is in the raw zone",
 )
+OBJECT_READER = CustomRole(
+    "eydpObjectReader",
+    "EYDP: read objects",
+    ("storage.objects.get",),
+    "roles/storage.objectViewer",
+    "listing objects and folders",
+)
 STATE_WRITER = CustomRole(
     "eydpStateWriter",
     "EYDP: replace state objects",
@@ -107,6 +114,7 @@ PROVISIONER = CustomRole(
 CUSTOM_ROLES: tuple[CustomRole, ...] = (
     BUCKET_READER,
     OBJECT_CREATOR,
+    OBJECT_READER,
     STATE_WRITER,
     SUBSCRIPTION_CONSUMER,
     ROW_READER,

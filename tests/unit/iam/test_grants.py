@@ -14,6 +14,7 @@ from dataplatform import schemas
 from dataplatform.clock import SystemClock
 from dataplatform.rawzone import batch_object, events_object, quarantine_object
 from dataplatform.settings import PlatformSettings
+from eydp.archive.joined import joined_name, manifest_name, retired_name
 from eydp.iam.grants import COMPONENTS, OPERATOR, PUBSUB_AGENT, Grant, grants
 from eydp.iam.installation import IDENTITIES, Installation, example
 from eydp.iam.roles import CUSTOM_ROLES
@@ -63,10 +64,11 @@ def test_on_the_project_a_workload_may_only_start_jobs() -> None:
     assert {row.role for row in rows} == {"roles/bigquery.jobUser"}
 
 
-def test_only_state_objects_may_be_replaced_or_deleted() -> None:
+def test_only_state_objects_and_cart_events_that_were_joined_may_be_replaced_or_deleted() -> None:
     deleting = [row for row in ROWS if "storage.objects.delete" in permissions(row)]
     assert deleting
-    assert all(row.prefixes and all(prefix.startswith("_state/") for prefix in row.prefixes) for row in deleting)
+    others = {(row.component, prefix) for row in deleting for prefix in row.prefixes or ("",)}
+    assert {each for each in others if not each[1].startswith("_state/")} == {("compact", "carts_events/")}
 
 
 def test_a_workload_reads_and_writes_below_its_own_folders_only() -> None:
@@ -107,12 +109,16 @@ BATCH_OBJECTS = [
         Run(entity, date(2026, 11, 24), "20261124-0123456789abcdef", "fakestore", NOW).manifest,
     )
 ]
+JOINED = joined_name("carts_events/dt=2026-11-24/hr=12/", NOW, [])
 CREATED = [
     *(("batch", name) for name in BATCH_OBJECTS),
     ("consumer", events_object("consumer-1", NOW, 1, "0123456789abcdef")),
     ("consumer", quarantine_object("carts_events", NOW, "0123456789abcdef")),
     ("poller", quarantine_object("carts_events", NOW, "0123456789abcdef")),
     ("poller", StateStore(NOTHING, "fakestore", CLOCK).name),
+    ("compact", JOINED),
+    ("compact", manifest_name(JOINED)),
+    ("compact", retired_name(events_object("consumer-1", NOW, 1, "0123456789abcdef"))),
     (OPERATOR, Lease(NOTHING, "quarantine", "run", CLOCK, seconds=60).name),
 ]
 
@@ -143,8 +149,15 @@ async def test_the_claim_of_a_batch_run_is_an_object_that_it_may_create(entity: 
 
 
 def test_the_states_that_are_replaced_are_ones_that_may_be() -> None:
-    for component, name in CREATED[-2:]:
-        assert any(name.startswith(prefix) for prefix in prefixes(component, "storage.objects.delete"))
+    for component, name in CREATED:
+        if name.startswith("_state/"):
+            assert any(name.startswith(prefix) for prefix in prefixes(component, "storage.objects.delete"))
+
+
+@pytest.mark.parametrize(("component", "what"), [("replay", "raw-tables"), ("compact", "compact-carts_events")])
+def test_the_lease_of_a_command_is_an_object_that_it_may_replace(component: str, what: str) -> None:
+    name = Lease(NOTHING, what, "run", CLOCK, seconds=60, folder="replay").name
+    assert any(name.startswith(prefix) for prefix in prefixes(component, "storage.objects.delete"))
 
 
 def test_a_condition_names_the_bucket_and_each_prefix() -> None:
