@@ -89,7 +89,7 @@ async def test_every_change_of_the_shop_reaches_the_marts_exactly_once(
             output, _ = process.communicate(timeout=40)
             endings[process.args[2] if isinstance(process.args, list) else ""] = (process.returncode, output)
     assert {name: code for name, (code, _) in endings.items()} == {"carts_poller": 0, "carts_consumer": 0}, endings
-    run(environment, "dbt_job", "run", cwd=str(tmp_path))
+    run(environment, "dbt_job", "build", cwd=str(tmp_path))
     after = _figures(environment, tmp_path)
 
     assert before["products"]["marts"] == str(golden.PRODUCTS)

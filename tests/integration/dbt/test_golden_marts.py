@@ -65,7 +65,7 @@ def test_users_keep_their_city_and_of_their_e_mail_only_a_hash(marts: Warehouse)
         (user["id"], user["address"]["city"], hashlib.sha256(user["email"].lower().encode()).hexdigest())
         for user in real_records("users")
     }
-    assert set(rows[0]) == {"user_key", "user_id", "source", "email_sha256", "city", "loaded_at"}
+    assert set(rows[0]) == {"user_key", "user_id", "source", "email_sha256", "city", "is_active", "loaded_at"}
 
 
 def test_the_calendar_covers_every_order_without_a_gap(marts: Warehouse) -> None:
@@ -85,6 +85,36 @@ def test_orders_are_partitioned_by_day_and_every_column_is_described(marts: Ware
     assert table.clustering_fields == ["product_id", "user_id"]
     assert table.description.startswith("One row for each cart and product of the latest version of each cart")
     assert [column.name for column in table.schema if not column.description] == []
+
+
+def test_events_begin_with_nothing_and_end_with_what_the_source_has(marts: Warehouse) -> None:
+    [row] = marts.query(
+        "select count(*) as n, sum(items_before) as before, sum(items_after) as items, sum(amount_after) as amount "
+        "from {marts}.fact_cart_events"
+    )
+    assert row == {"n": golden.CARTS, "before": 0, "items": golden.ITEMS, "amount": golden.REVENUE}
+
+
+@pytest.mark.parametrize(
+    ("mart", "revenue"),
+    [
+        ("mart_sales_daily", "revenue"),
+        ("mart_product_performance", "revenue"),
+        ("mart_customer_value", "monetary"),
+        ("mart_cart_funnel", "amount"),
+    ],
+)
+def test_every_mart_has_the_items_and_the_revenue_of_the_source(marts: Warehouse, mart: str, revenue: str) -> None:
+    [row] = marts.query(f"select sum(items) as items, sum({revenue}) as revenue from {{marts}}.{mart}")  # noqa: S608 - names of the test's own
+    assert row == {"items": golden.ITEMS, "revenue": golden.REVENUE}
+
+
+def test_each_mart_has_its_grain(marts: Warehouse) -> None:
+    assert marts.one("select count(*) from {marts}.mart_sales_daily") == golden.CART_DATES
+    assert marts.one("select sum(carts) from {marts}.mart_sales_daily") == golden.CARTS
+    assert marts.one("select count(*) from {marts}.mart_product_performance") == golden.PRODUCTS + 1
+    assert marts.one("select count(*) from {marts}.mart_customer_value") == golden.USERS_WITH_CARTS
+    assert marts.one("select sum(created) from {marts}.mart_cart_funnel") == golden.CARTS
 
 
 def test_dbts_other_commands_work_one_after_the_other_in_one_process(marts: Warehouse) -> None:
@@ -107,7 +137,7 @@ def test_dbts_other_commands_work_one_after_the_other_in_one_process(marts: Ware
     assert "--no-such-option" in done.stderr
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if f"{marts.analytics}." in line}
     assert set(lines) >= {"stg_products", "stg_users", "stg_cart_events", "dim_products", "dim_users", "fact_orders"}
-    assert lines["fact_orders"].split(maxsplit=3)[1:3] == ["table", f"{marts.analytics}.fact_orders"]
+    assert lines["fact_orders"].split(maxsplit=3)[1:3] == ["incremental", f"{marts.analytics}.fact_orders"]
     assert "One row for each cart and product" in lines["fact_orders"]
     target = marts.folder / "target"
     assert {"manifest.json", "catalog.json", "index.html"} <= {path.name for path in target.iterdir()}

@@ -37,7 +37,15 @@ FAULTS = (
 def tested(new_warehouse: NewWarehouse, golden_build: Built) -> dict[str, Any]:
     """Return the summary of `dbt test` on marts in which faults were planted."""
     warehouse, good = new_warehouse(), golden_build.warehouse.analytics
-    for name in ("stg_cart_events", "int_carts_latest", "dim_products", "dim_users", "dim_dates", "fact_orders"):
+    for name in (
+        "stg_cart_events",
+        "int_carts_latest",
+        "fact_cart_events",
+        "dim_products",
+        "dim_users",
+        "dim_dates",
+        "fact_orders",
+    ):
         warehouse.query(f"create table {{marts}}.{name} as select * from {good}.{name}")  # noqa: S608 - our own names
     for fault in FAULTS:
         warehouse.query(fault)
@@ -70,7 +78,7 @@ def test_a_failed_test_says_that_the_data_is_wrong(tested: dict[str, Any]) -> No
         "relationships_fact_orders_product_key__product_key__ref_dim_products_",
         "relationships_fact_orders_user_key__user_key__ref_dim_users_",
         "relationships_fact_orders_order_date__date_day__ref_dim_dates_",
-        "relationships_fact_orders_event_id__event_id__ref_stg_cart_events_",
+        "relationships_fact_orders_event_id__event_id__ref_fact_cart_events_",
     ],
 )
 def test_a_planted_fault_trips_its_rule(tested: dict[str, Any], rule: str) -> None:

@@ -1,23 +1,41 @@
 with
 
-users as (
+states as (
 
-    select * from {{ ref('stg_users') }}
+    select * from {{ ref('snap_users') }}
+
+),
+
+loaded as (
+
+    select * from {{ ref('int_user_attributes') }}
+
+),
+
+-- The last state of each user, of those that the shop no longer has too: their orders stay.
+latest as (
+
+    select *
+    from states
+    where true
+    qualify row_number() over (partition by user_key order by dbt_valid_from desc) = 1
 
 ),
 
 known as (
 
     select
-        user_key,
-        user_id,
-        source,
-        -- Spelling differences of one address must not make two people.
-        to_hex(sha256(lower(trim(email)))) as email_sha256,
-        city,
-        ingested_at as loaded_at
+        latest.user_key,
+        latest.user_id,
+        latest.source,
+        latest.email_sha256,
+        latest.city,
+        loaded.user_key is not null as is_active,
+        coalesce(loaded.ingested_at, latest.ingested_at) as loaded_at
 
-    from users
+    from latest
+    left join loaded
+        on latest.user_key = loaded.user_key
 
 ),
 
@@ -29,6 +47,7 @@ unknown as (
         {{ unknown_key() }} as source,
         cast(null as string) as email_sha256,
         'unknown' as city,
+        false as is_active,
         cast(null as timestamp) as loaded_at
 
 ),
@@ -47,6 +66,7 @@ select
     source,
     email_sha256,
     city,
+    is_active,
     loaded_at
 
 from final

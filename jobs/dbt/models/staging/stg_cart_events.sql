@@ -43,12 +43,14 @@ renamed as (
 ),
 
 -- Pub/Sub delivers at least once and the consumer may append twice: the first delivery stands for the event.
+-- observed_at is part of the event, the same in each copy. It is named so that BigQuery passes a filter on it through
+-- to the raw table, which is partitioned by it: through a window function it passes only filters on these columns.
 final as (
 
     select *
     from renamed
     where true
-    qualify row_number() over (partition by event_id order by ingested_at, message_id) = 1
+    qualify row_number() over (partition by observed_at, event_id order by ingested_at, message_id) = 1
 
 )
 
