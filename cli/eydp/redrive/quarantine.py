@@ -20,6 +20,7 @@ from eydp.redrive.verdict import verdict
 
 _SHOWN_IDS = 5
 _DISCARDED_AT_ONCE = 5_000
+_STAGES_OF_MESSAGES = ("decode", "append", "dead_letter")
 
 
 @dataclass(slots=True)
@@ -82,9 +83,9 @@ class Redrive:
 
     async def run(self, entries: Sequence[Entry], now: datetime, report: Report) -> None:
         """Publish the entries. Stopped at any point, the next run goes on where the ledger says."""
-        published = [entry for entry in entries if entry.entity == PUBLISHED_ENTITY]
+        published = [entry for entry in entries if _is_message(entry)]
         for entry in entries:
-            if entry.entity != PUBLISHED_ENTITY:
+            if not _is_message(entry):
                 report.elsewhere[entry.entity] = report.elsewhere.get(entry.entity, 0) + 1
         for batch in batches(published):
             found = await self._originals.of(batch)
@@ -112,6 +113,11 @@ class Redrive:
             for action, message_id in zip(actions, ids, strict=True)
         ]
         await ledger.append("redriven", done)
+
+
+def _is_message(entry: Entry) -> bool:
+    """Return whether an entry came through Pub/Sub: carts that the poller refused are of the entity, but did not."""
+    return entry.entity == PUBLISHED_ENTITY and entry.stage in _STAGES_OF_MESSAGES
 
 
 def outgoing(entry: Entry, original: Original) -> Outgoing:

@@ -6,6 +6,7 @@ from typing import Any
 
 from eydp.redrive import dlq, quarantine
 from eydp.redrive.payload import as_visible
+from eydp.redrive.selection import PUBLISHED_ENTITY
 from eydp.redrive.verdict import VALID
 from eydp.tables import console
 
@@ -13,6 +14,10 @@ NONE_CAME = "no dead letter came; those that a run which died still holds come b
 _BATCH = (
     "{n} of {entity} did not come through Pub/Sub and can't be published: mend the source or the contract, run "
     "`eydp batch --entity {entity}`, which reads them again, and discard these"
+)
+_CARTS = (
+    "{n} carts were refused by the poller and are no messages: mend the shop or the contract, the poller reads them "
+    "again at each poll, and discard these"
 )
 
 
@@ -62,7 +67,7 @@ def discarded(report: quarantine.Report, *, dry_run: bool) -> Iterator[str]:
 
 def _left_alone(report: quarantine.Report) -> Iterator[str]:
     for entity, count in sorted(report.elsewhere.items()):
-        yield _BATCH.format(n=count, entity=entity)
+        yield (_CARTS if entity == PUBLISHED_ENTITY else _BATCH).format(n=count, entity=entity)
     if report.unpublishable:
         yield f"too large or too many attributes with the mark, left alone: {', '.join(report.unpublishable)}"
     if report.closed:

@@ -9,6 +9,7 @@ from typing import Any
 from dataplatform.envelope import read_lines
 from dataplatform.errors import InvalidDataError
 from dataplatform.rawzone import RawZone
+from eydp.archive.joined import retired_name
 from eydp.verify.reconcile import Archive
 
 _AT_ONCE = 16
@@ -37,7 +38,8 @@ async def _ids(zone: RawZone, names: list[str], pick: Callable[[Any], Any]) -> s
 
     async def read(name: str) -> None:
         async with slots:
-            stored = await zone.read(name)
+            # What a compaction joined since the listing lies where it was retired to.
+            stored = await zone.read(name) or await zone.read(retired_name(name))
         if stored is None:
             return
         try:

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplatform import redrive
+from eydp.redrive import shown
 from eydp.redrive.entries import Entry
 from eydp.redrive.originals import MAX_BYTES, MAX_ENTRIES, Original, batches
 from eydp.redrive.payload import as_text, for_scripts
 from eydp.redrive.publisher import MAX_REQUEST_BYTES, MAX_REQUEST_MESSAGES, Outgoing, requests
-from eydp.redrive.quarantine import outgoing
+from eydp.redrive.quarantine import Redrive, Report, outgoing
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 
@@ -105,3 +106,11 @@ def test_a_long_payload_is_cut_between_characters_and_says_so() -> None:
 
 def test_scripts_get_bytes_that_are_no_text_in_base64() -> None:
     assert for_scripts(b"\xff", 9) == {"payload_base64": "/w==", "payload_bytes": 1, "payload_complete": True}
+
+
+async def test_a_cart_that_the_poller_refused_is_no_message_and_is_not_published() -> None:
+    report = Report()
+    nothing: Any = None
+    await Redrive(nothing, None, None).run([_entry(stage="parse")], NOW, report)
+    assert (report.done, report.elsewhere) == (0, {"carts_events": 1})
+    assert "refused by the poller" in next(iter(shown.redriven(report, dry_run=True)))
