@@ -22,7 +22,7 @@ from local_bigquery.sql import script
 from local_bigquery.sql.dialect import BigQueryDialect
 from sqlglot import exp
 
-from localcloud.bigquery import write_shims
+from localcloud.bigquery import lookup_shims, write_shims
 
 KNOWN_VERSION = "0.4.0"
 
@@ -41,6 +41,7 @@ def apply() -> None:
     runner.HANDLERS["load"] = _load_into_partition(load.run)
     runner.submit = _one_at_a_time(runner.submit)
     script.Interpreter.set = _set_from_struct(script.Interpreter.set)
+    lookup_shims.apply()
     write_shims.apply()
 
 
