@@ -29,6 +29,30 @@ class PollerMetrics:
             "Answers that missed carts and were not believed: nothing was deleted.",
             registry=registry,
         )
+        self.duplicates = Counter(
+            "poller_duplicate_carts",
+            "Carts that came more than once in an answer, by kind: repeated, conflicting.",
+            ["kind"],
+            registry=registry,
+        )
+        self.stale = Counter(
+            "poller_stale_carts",
+            "Carts polled or pushed that were known to be different later, and were left out.",
+            registry=registry,
+        )
+        self.unchanged = Counter(
+            "poller_answers_unchanged", "Polls that the source answered with 304 Not Modified.", registry=registry
+        )
+        self.pushed = Counter(
+            "poller_pushed_carts",
+            "Pushed carts taken in, by outcome: recorded, repeated, invalid.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "poller_leader", "1 while this process holds the lease, 0 while it stands by.", registry=registry
+        )
+        self.carts_known = Gauge("poller_carts_known", "Carts ever seen, deleted ones included.", registry=registry)
         self.retries = Counter("poller_source_retries", "Requests to the source tried again.", registry=registry)
         self.last_success = Gauge(
             "poller_last_success_timestamp_seconds", "Unix time of the last good poll.", registry=registry

@@ -147,3 +147,20 @@ class RawZone:
             return sorted(blob.name for blob in blobs)
 
         return await self._retry(f"listing {self.uri(prefix)}", lambda: asyncio.to_thread(listing))
+
+    async def remove_state(self, name: str) -> None:
+        """Remove a state object, if it is there. Only objects under `_state/` are ever removed.
+
+        Raises:
+            ValueError: the name is not under `_state/`.
+        """
+        if not name.startswith("_state/"):
+            raise ValueError(f"{self.uri(name)} is no state and stays")
+
+        def removal() -> None:
+            try:
+                self._bucket.blob(name).delete(timeout=self._timeout, retry=None)
+            except NotFound:
+                return
+
+        await self._retry(f"removing {self.uri(name)}", lambda: asyncio.to_thread(removal))

@@ -8,8 +8,8 @@ from dataplatform.rawzone import digest
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def cart_digest(cart: dict[str, Any]) -> str:
-    """Return a digest of 16 hexadecimal characters of a cart as `json` reads it.
+def cart_digest(cart: dict[str, Any]) -> int:
+    """Return a digest of a cart as `json` reads it: 64 bits, and never 0 or 1, which mean something else in a table.
 
     The order of keys, the order of the lines under `products` and the way a number is written (`1`, `1.0`, `1e0`)
     make no difference; the order of any other list does. Numbers that are equal as 64-bit floats are equal.
@@ -21,7 +21,7 @@ def cart_digest(cart: dict[str, Any]) -> str:
     lines = settled.get("products")
     if isinstance(lines, list):
         settled["products"] = sorted(lines, key=_encode)
-    return digest(_encode(settled).encode())
+    return max(int(digest(_encode(settled).encode()), 16), 2)
 
 
 def cart_id(value: Any) -> int | None:

@@ -22,6 +22,7 @@ class Event:
     event_type: EventType
     source: str
     cart_id: int
+    version: int
     data: bytes
 
     @property
@@ -61,4 +62,4 @@ def read(data: bytes) -> Event:
         pydantic.ValidationError: it does not satisfy the contract.
     """
     event = CART_EVENT.validate_json(data)
-    return Event(event["event_id"], event["event_type"], event["source"], event["cart_id"], data)
+    return Event(event["event_id"], event["event_type"], event["source"], event["cart_id"], event["version"], data)

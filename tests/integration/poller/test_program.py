@@ -271,12 +271,12 @@ async def test_a_shop_that_refuses_the_client_is_one_sentence(world: World) -> N
 
 @pytest.mark.parametrize("arguments", [["--once"], []], ids=["once", "running"])
 async def test_a_corrupt_state_stops_it_with_the_command_that_mends_it(world: World, arguments: list[str]) -> None:
-    await world.zone.replace("_state/poller/fakestore.json.gz", b"rubbish", generation=0)
+    await world.zone.replace("_state/poller/fakestore/head.json", b"rubbish", generation=0)
 
     run = await finished(await world.start(*arguments))
 
     assert run.code == 65
-    uri = f"gs://{world.platform.bucket_name}/_state/poller/fakestore.json.gz"
+    uri = f"gs://{world.platform.bucket_name}/_state/poller/fakestore/head.json"
     assert f"`gcloud storage mv {uri} {uri}.corrupt`" in sentence(run)
     await world.messages(0)
 
@@ -284,7 +284,7 @@ async def test_a_corrupt_state_stops_it_with_the_command_that_mends_it(world: Wo
 async def test_a_lost_state_begins_a_new_epoch_and_says_so_in_one_line(world: World) -> None:
     await world.poll_once()
     before = {event["event_id"] for event in await world.events(golden.CARTS)}
-    blob = world.storage.bucket(world.platform.bucket_name).blob("_state/poller/fakestore.json.gz")
+    blob = world.storage.bucket(world.platform.bucket_name).blob("_state/poller/fakestore/head.json")
     await asyncio.to_thread(blob.delete)
 
     run = await world.poll_once()

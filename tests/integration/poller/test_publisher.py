@@ -87,7 +87,7 @@ async def test_a_missing_topic_is_not_tried_again(world: World) -> None:
 async def test_only_what_did_not_arrive_is_left(world: World) -> None:
     small = events(6)
     # Larger than Pub/Sub takes, so that one request of several fails.
-    huge = Event("huge", "cart_created", "s", 99, b"x" * (11 << 20))
+    huge = Event("huge", "cart_created", "s", 99, 1, b"x" * (11 << 20))
 
     outcome = await publisher(world, publish_batch_messages=2, publish_max_in_flight=1).publish(
         (*small[:4], huge, *small[4:])

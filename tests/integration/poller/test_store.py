@@ -1,97 +1,129 @@
-"""The state's object in a bucket: written by one poller at a time, whatever happens to an answer."""
+"""The state in a bucket: written by one poller at a time, whatever happens to an answer."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
-from carts_poller.changes import changes
-from carts_poller.observation import observe
+from carts_poller import store as module
+from carts_poller.changes import Change, Sighting, changes, microseconds
 from carts_poller.state import State
-from carts_poller.store import CorruptStateError, StateStore
+from carts_poller.store import CorruptStateError, Held, StateStore
 from dataplatform.clock import SystemClock
 from dataplatform.errors import BusyError
-from dataplatform.source import RawRecord
 
 from .conftest import World
 
-CART = {"id": 1, "userId": 1, "date": "2020-03-02T00:00:00.000Z", "products": []}
 TEXT = '{"id":1,"userId":1,"date":"2020-03-02T00:00:00.000Z","products":[]}'
 
 
-@pytest.fixture
-def store(world: World) -> StateStore:
-    return StateStore(world.zone, "fakestore", SystemClock())
+def keeper(world: World, holder: str = "one", source: str = "fakestore", *, lease_seconds: float = 30) -> StateStore:
+    return StateStore(world.zone, source, SystemClock(), holder=holder, lease_seconds=lease_seconds)
 
 
-def changed(state: State) -> State:
-    return changes(state, observe([RawRecord(CART, TEXT)]), datetime.now(UTC)).state
+async def opened(store: StateStore) -> State:
+    state = await store.open()
+    assert isinstance(state, State)
+    return state
 
 
-async def test_without_an_object_there_is_a_new_state_that_is_not_saved_yet(world: World, store: StateStore) -> None:
-    stored = await store.load()
-
-    assert (stored.generation, stored.state.carts, stored.state.pending) == (0, {}, ())
-    assert await world.state() is None
+def changed(state: State, digest: int) -> list[Change]:
+    seen = Sighting(1, digest, TEXT, microseconds(datetime.now(UTC)))
+    return list(changes(state.carts, [seen], source=state.source, epoch=state.epoch).changes)
 
 
-async def test_what_was_saved_is_loaded_with_its_pending_events(store: StateStore) -> None:
-    stored = await store.load()
+async def test_what_was_appended_is_read_back_as_pending(world: World) -> None:
+    store = keeper(world)
+    state = await opened(store)
+    await store.append(state, changed(state, 7), [("0123456789abcdef", 5)])
 
-    saved = await store.save(changed(stored.state), stored.generation)
+    again = await opened(keeper(world))
 
-    assert await store.load() == saved
-    assert len(saved.state.pending) == 1
-
-
-async def test_a_saved_state_can_be_replaced_without_loading_it_again(store: StateStore) -> None:
-    stored = await store.load()
-    saved = await store.save(changed(stored.state), stored.generation)
-
-    confirmed = await store.save(saved.state.confirmed(), saved.generation)
-
-    assert await store.load() == confirmed
-    assert confirmed.state.pending == ()
+    assert again.pending == state.pending
+    assert dict(again.carts.items()) == dict(state.carts.items())
+    assert again.requests.items() == [("0123456789abcdef", 5)]
 
 
-@pytest.mark.parametrize("existed", [False, True])
-async def test_of_two_pollers_only_one_wins(store: StateStore, existed: bool) -> None:
-    if existed:
-        stored = await store.load()
-        await store.save(stored.state, stored.generation)
-    one, other = await store.load(), await store.load()
-    won = await store.save(changed(one.state), one.generation)
+async def test_what_was_confirmed_is_not_pending(world: World) -> None:
+    store = keeper(world)
+    state = await opened(store)
+    await store.append(state, changed(state, 7), [])
+    state.pending.clear()
+    await store.renew(state)
 
+    assert not (await opened(keeper(world))).pending
+
+
+async def test_of_many_that_open_at_once_one_holds_the_lease(world: World) -> None:
+    found = await asyncio.gather(*[keeper(world, str(number)).open() for number in range(6)])
+
+    assert sum(isinstance(one, State) for one in found) == 1
+    assert {one.by for one in found if isinstance(one, Held)} <= set("012345")
+
+
+async def test_of_two_that_append_the_same_number_only_one_wins(world: World) -> None:
+    one, other = keeper(world, "one", lease_seconds=0), keeper(world, "two")
+    first, second = await opened(one), await opened(other)
+
+    await other.append(second, changed(second, 7), [])
     with pytest.raises(BusyError, match="another poller of fakestore"):
-        await store.save(State("fakestore", 5), other.generation)
+        await one.append(first, changed(first, 8), [])
+    with pytest.raises(BusyError):
+        await one.renew(first)
 
-    assert await store.load() == won
-
-
-async def test_a_write_whose_answer_was_lost_is_no_defeat(store: StateStore) -> None:
-    stored = await store.load()
-    state = changed(stored.state)
-    saved = await store.save(state, stored.generation)
-
-    again = await store.save(state, stored.generation)
-
-    assert again == saved
+    assert first.sequence == 0
+    assert (await opened(keeper(world, "two"))).pending == second.pending
 
 
-async def test_sources_have_states_of_their_own(world: World, store: StateStore) -> None:
-    other = StateStore(world.zone, "othershop", SystemClock())
-    stored = await store.load()
-    await store.save(changed(stored.state), stored.generation)
+async def test_a_write_whose_answer_was_lost_is_no_defeat(world: World) -> None:
+    store = keeper(world)
+    state, twin = await opened(store), await opened(store)
+    told = changed(state, 7)
+    await store.append(state, told, [])
 
-    assert (await other.load()).generation == 0
+    await store.append(twin, told, [])
+
+    assert twin.pending == state.pending
 
 
-async def test_the_state_of_another_source_is_refused(world: World, store: StateStore) -> None:
-    stored = await store.load()
-    await store.save(stored.state, stored.generation)
-    found = await world.zone.read(store.name)
+async def test_a_base_is_read_in_place_of_the_journal_that_it_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_SEGMENTS", 2)
+    store = keeper(world)
+    state = await opened(store)
+    for digest in (7, 8):
+        await store.append(state, changed(state, digest), [])
+        state.pending.clear()
+    assert store.is_long(state)
+    await store.compact(state)
+    await store.append(state, changed(state, 9), [])
+
+    names = await world.zone.names("_state/poller/fakestore/")
+    again = await opened(keeper(world))
+
+    assert [name.rpartition("/")[2] for name in names if "/log/" in name] == ["000000000003.gz"]
+    assert dict(again.carts.items()) == dict(state.carts.items())
+    assert again.pending == state.pending
+
+
+async def test_sources_have_states_of_their_own(world: World) -> None:
+    store = keeper(world)
+    state = await opened(store)
+    await store.append(state, changed(state, 7), [])
+
+    other = await opened(keeper(world, "two", "othershop"))
+
+    assert (other.sequence, len(other.carts)) == (0, 0)
+
+
+async def test_the_state_of_another_source_is_refused(world: World) -> None:
+    store = keeper(world)
+    await opened(store)
+    found = await world.zone.read(store.head)
     assert found is not None
-    other = StateStore(world.zone, "othershop", SystemClock())
-    await world.zone.replace(other.name, found.data, generation=0)
+    other = keeper(world, "two", "othershop")
+    await world.zone.replace(other.head, found.data, generation=0)
 
     with pytest.raises(CorruptStateError, match="it belongs to the source 'fakestore'"):
-        await other.load()
+        await other.open()

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from dataplatform.metrics import ALL
 
 #: Labels whose values are lists in the code. Anything that could name an id, a message or an address is not among them.
-BOUNDED_LABELS = {"outcome", "type", "reason", "by", "column", "stream", "what", "entity", "status"}
+BOUNDED_LABELS = {"outcome", "type", "reason", "by", "column", "stream", "what", "entity", "status", "kind"}
 
 
 def declared() -> list[Metric]:

@@ -115,7 +115,7 @@ CREATED = [
     ("consumer", events_object("consumer-1", NOW, 1, "0123456789abcdef")),
     ("consumer", quarantine_object("carts_events", NOW, "0123456789abcdef")),
     ("poller", quarantine_object("carts_events", NOW, "0123456789abcdef")),
-    ("poller", StateStore(NOTHING, "fakestore", CLOCK).name),
+    ("poller", StateStore(NOTHING, "fakestore", CLOCK, holder="h", lease_seconds=1).head),
     ("compact", JOINED),
     ("compact", manifest_name(JOINED)),
     ("compact", retired_name(events_object("consumer-1", NOW, 1, "0123456789abcdef"))),

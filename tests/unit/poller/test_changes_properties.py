@@ -7,11 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carts_poller.changes import changes
 from carts_poller.event import Event
-from carts_poller.state import State, decode, encode
 
-from .carts import EMPTY, NOW, cart, poll, replay, seen
+from .carts import EMPTY, Memory, cart, poll, replay, tell
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
@@ -27,13 +25,13 @@ def numbered(answer: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**one, "id": number} for number, one in answer.items()]
 
 
-def run(answers: list[dict[int, dict[str, Any]]]) -> tuple[list[Event], State]:
+def run(answers: list[dict[int, dict[str, Any]]]) -> tuple[list[Event], Memory]:
     state, events = EMPTY, list[Event]()
     for answer in answers:
         change = poll(state, *numbered(answer))
         assert change.invalid == ()
         events += change.events
-        state = decode(encode(change.state))
+        state = change.state
     return events, state
 
 
@@ -66,7 +64,7 @@ def test_a_cart_written_another_way_makes_no_event(answer: dict[int, dict[str, A
     texts = [rewritten(one, chance) for one in numbered(answer)]
     chance.shuffle(texts)
 
-    assert changes(state.confirmed(), seen(*texts), NOW).events == ()
+    assert tell(state, *texts).events == ()
 
 
 @given(ANSWERS, ANSWERS, st.data())

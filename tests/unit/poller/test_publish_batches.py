@@ -7,7 +7,7 @@ from carts_poller.event import Event
 from carts_poller.publish import batches
 
 EVENTS = st.lists(st.integers(0, 3000), max_size=30).map(
-    lambda sizes: [Event(str(i), "cart_created", "s", i, b"x" * size) for i, size in enumerate(sizes)]
+    lambda sizes: [Event(str(i), "cart_created", "s", i, 1, b"x" * size) for i, size in enumerate(sizes)]
 )
 
 
