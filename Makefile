@@ -5,9 +5,10 @@
 
 ARGS ?=
 # One more than there are cores, as many tests wait for a lease or a server; each process starts an embedded stack of
-# its own, so there are never more than four.
+# its own, so there are never more than four. The longest files begin first (tests/support/order.py), which xdist would
+# undo to begin with those that have most tests.
 cores := $(shell getconf _NPROCESSORS_ONLN)
-parallel := -n $(shell expr $(cores) + 1) --maxprocesses 4 --dist loadfile
+parallel := -n $(shell expr $(cores) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 bin := .venv/bin
 # Everything that ruff and mypy read.
 python := common services jobs local cli tests benchmarks scripts

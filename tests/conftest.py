@@ -1,11 +1,18 @@
-"""The embedded stack for every test that asks for it: one a session, started when the first test wants it."""
+"""What all tests share: the embedded stack, started when the first test wants it, and the order of the files."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from localcloud.state import StackState
+from support.order import seconds_of
 from support.stack import running
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; the others, and the tests within a file, keep their random order."""
+    items.sort(key=lambda item: -seconds_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")
