@@ -33,9 +33,9 @@ def events_object(consumer: str, first_publish: datetime, sequence: int, content
     )
 
 
-def batch_object(entity: str, day: date, run_id: str, part: int) -> str:
-    """Return the name of one part of a batch run."""
-    return f"{entity}/dt={day:%Y-%m-%d}/run={run_id}/part-{part:05d}.jsonl.gz"
+def batch_object(entity: str, day: date, content_digest: str) -> str:
+    """Return the name of a part of a batch run: the same records of a day are the same object, whoever writes them."""
+    return f"{entity}/dt={day:%Y-%m-%d}/part-{content_digest}.jsonl.gz"
 
 
 def quarantine_object(entity: str, day: datetime, content_digest: str) -> str:

@@ -41,9 +41,16 @@ class Table:
         raise KeyError(name)
 
 
+#: What is kept of the past of a row whose table holds the last version only.
+_HISTORY = (
+    Column("valid_from", "TIMESTAMP", "Since when the row is as it is: when its version, or its removal, came."),
+    Column("_digest", "STRING", "Digest of the record and of the columns made of it."),
+    Column("_deleted", "BOOL", "True when the last load no longer had the record; the row is its last version."),
+)
+
 PRODUCTS = Table(
     name="Products",
-    description="One row for each product of the shop, as of the last batch load.",
+    description="One row for each product the shop ever had, as of the last batch load; see _deleted.",
     cluster_by=("id",),
     columns=(
         Column("id", "INT64", "The shop's product id, the key.", "REQUIRED"),
@@ -55,16 +62,17 @@ PRODUCTS = Table(
         Column("rating_rate", "FLOAT64", "Mean customer rating, 0 to 5."),
         Column("rating_count", "INT64", "Number of ratings."),
         Column("source", "STRING", "Name of the shop.", "REQUIRED"),
-        Column("run_id", "STRING", "The batch run that loaded the row.", "REQUIRED"),
-        Column("ingested_at", "TIMESTAMP", "When the batch run received the record.", "REQUIRED"),
+        Column("run_id", "STRING", "The batch run that brought this version of the record.", "REQUIRED"),
+        Column("ingested_at", "TIMESTAMP", "When this version of the record was first received.", "REQUIRED"),
         Column("raw_uri", "STRING", "The raw zone object that holds the record.", "REQUIRED"),
         Column("payload", "JSON", "The record as received, unknown fields included."),
+        *_HISTORY,
     ),
 )
 
 USERS = Table(
     name="Users",
-    description="One row for each user of the shop, as of the last batch load. Holds personal data.",
+    description="One row for each user the shop ever had, as of the last load; see _deleted. Holds personal data.",
     cluster_by=("id",),
     columns=(
         Column("id", "INT64", "The shop's user id, the key.", "REQUIRED"),
@@ -80,12 +88,27 @@ USERS = Table(
         Column("latitude", "STRING", "Personal data: latitude, as the text the shop sends."),
         Column("longitude", "STRING", "Personal data: longitude, as the text the shop sends."),
         Column("source", "STRING", "Name of the shop.", "REQUIRED"),
-        Column("run_id", "STRING", "The batch run that loaded the row.", "REQUIRED"),
-        Column("ingested_at", "TIMESTAMP", "When the batch run received the record.", "REQUIRED"),
+        Column("run_id", "STRING", "The batch run that brought this version of the record.", "REQUIRED"),
+        Column("ingested_at", "TIMESTAMP", "When this version of the record was first received.", "REQUIRED"),
         Column("raw_uri", "STRING", "The raw zone object that holds the record.", "REQUIRED"),
-        Column("payload", "JSON", "The record as received, without the password."),
+        Column("payload", "JSON", "Holds personal data: the record as received, without the password."),
+        *_HISTORY,
     ),
 )
+
+
+def _loading(table: Table) -> Table:
+    """Return the table that the load jobs of `table` fill first: what a part's line holds, and nothing of the run."""
+    ours = {"run_id", "ingested_at", "valid_from", "_deleted"}
+    return Table(
+        name=f"{table.name}_load",
+        description=f"Records on their way into {table.name}: empty unless a batch run is at work.",
+        columns=tuple(column for column in table.columns if column.name not in ours),
+    )
+
+
+PRODUCTS_LOAD = _loading(PRODUCTS)
+USERS_LOAD = _loading(USERS)
 
 CART_EVENTS = Table(
     name="carts_events",
@@ -190,7 +213,7 @@ LOAD_AUDIT = Table(
         Column("valid_count", "INT64", "Records that passed validation."),
         Column("quarantined_count", "INT64", "Records put in quarantine."),
         Column("loaded_count", "INT64", "Rows in the table after the load."),
-        Column("bytes", "INT64", "Compressed bytes written to the raw zone."),
+        Column("bytes", "INT64", "Compressed bytes of the run's objects in the raw zone."),
         Column("objects", "STRING", "Raw zone objects of the run.", "REPEATED"),
         Column("job_ids", "STRING", "BigQuery jobs of the run.", "REPEATED"),
         Column("outcome", "STRING", "loaded, refused or failed.", "REQUIRED"),
@@ -199,6 +222,8 @@ LOAD_AUDIT = Table(
 )
 
 RAW_TABLES: tuple[Table, ...] = (PRODUCTS, USERS, CART_EVENTS, QUARANTINE, QUARANTINE_ACTIONS, LOAD_AUDIT)
+#: Tables that programs work in. They are provisioned, and hold nothing that anybody should read.
+WORK_TABLES: tuple[Table, ...] = (PRODUCTS_LOAD, USERS_LOAD)
 
 _LEGACY_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
 

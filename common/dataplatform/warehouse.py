@@ -55,6 +55,27 @@ class Warehouse:
 
         return await self._retry("a BigQuery query", lambda: asyncio.to_thread(run))
 
+    async def execute(
+        self, sql: str, parameters: Iterable[Any] = (), *, job_id: str, labels: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a statement that changes rows, as one job; return the id of the job that did it.
+
+        Raises what `load` raises.
+        """
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(parameters), use_legacy_sql=False, labels={**self._labels, **(labels or {})}
+        )
+
+        def start(attempt_id: str) -> Any:
+            return self._client.query(
+                sql, job_id=attempt_id, job_config=config, timeout=self._timeout, retry=None, job_retry=None
+            )
+
+        done, _ = await self.job(start, job_id, what="statement")
+        return done
+
     async def load(
         self,
         uris: Sequence[str],

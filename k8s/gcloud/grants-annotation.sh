@@ -82,16 +82,26 @@ gcloud projects add-iam-policy-binding my-project --member=serviceAccount:eydp-c
 echo 'grants of batch'
 # looks for the bucket when it starts; load jobs look for their objects with the loader's rights
 gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpBucketReader --condition=None >/dev/null
-# writes parts, quarantine, manifests and the claim of a run; load jobs read the parts with the loader's rights
-gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/users/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/users/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/users/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/batch/"),title=batch objects' >/dev/null
-# load jobs replace the rows and state the schema
-bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.Products >/dev/null
-# asks whether the table holds the run already
+# writes parts, quarantine and manifests; load jobs read the parts with the loader's rights
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/users/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/quarantine/users/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/products/") || resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_manifests/users/"),title=batch objects' >/dev/null
+# holds a lease, notes what the tables hold, claims runs
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/batch/"),title=batch objects' >/dev/null
+# one statement merges the records of a run
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowWriter my-project:bq_raw.Products >/dev/null
+# which compares; and counts what the table holds
 bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowReader my-project:bq_raw.Products >/dev/null
-# load jobs replace the rows and state the schema
-bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.Users >/dev/null
-# asks whether the table holds the run already
+# one statement merges the records of a run
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowWriter my-project:bq_raw.Users >/dev/null
+# which compares; and counts what the table holds
 bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowReader my-project:bq_raw.Users >/dev/null
+# load jobs fill it, and it is emptied afterwards
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.Products_load >/dev/null
+# the statement that merges reads it
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowReader my-project:bq_raw.Products_load >/dev/null
+# load jobs fill it, and it is emptied afterwards
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.Users_load >/dev/null
+# the statement that merges reads it
+bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpRowReader my-project:bq_raw.Users_load >/dev/null
 # load jobs append quarantined records
 bq add-iam-policy-binding --member=serviceAccount:eydp-batch@my-project.iam.gserviceaccount.com --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.quarantine >/dev/null
 # asks whether they are there already

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.pubsub_v1 import types
 
-from dataplatform.schemas import RAW_TABLES, Table
+from dataplatform.schemas import RAW_TABLES, WORK_TABLES, Table
 from dataplatform.settings import PlatformSettings
 from eydp.connector.objects import Manifest, kubernetes_name, labelled, manifest
 from eydp.provision.lifecycle import lifecycle_rules
@@ -56,7 +56,7 @@ def warehouse(platform: PlatformSettings) -> list[Manifest]:
     datasets = (platform.dataset_raw, platform.dataset_analytics)
     return [
         *(_dataset(name, platform) for name in datasets),
-        *(_table(table, platform) for table in RAW_TABLES),
+        *(_table(table, platform) for table in (*RAW_TABLES, *WORK_TABLES)),
     ]
 
 

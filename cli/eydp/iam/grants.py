@@ -166,7 +166,7 @@ def _batch(on: _Names) -> Iterator[Grant]:
         me,
         roles.OBJECT_CREATOR,
         on.bucket,
-        "writes parts, quarantine, manifests and the claim of a run; load jobs read the parts with the loader's rights",
+        "writes parts, quarantine and manifests; load jobs read the parts with the loader's rights",
         (
             "products/",
             "users/",
@@ -174,12 +174,21 @@ def _batch(on: _Names) -> Iterator[Grant]:
             "quarantine/users/",
             "_manifests/products/",
             "_manifests/users/",
-            "_state/batch/",
         ),
     )
+    yield Grant(
+        me,
+        roles.STATE_WRITER,
+        on.bucket,
+        "holds a lease, notes what the tables hold, claims runs",
+        ("_state/batch/",),
+    )
     for table in (schemas.PRODUCTS, schemas.USERS):
-        yield Grant(me, roles.TABLE_LOADER, on.table(table), "load jobs replace the rows and state the schema")
-        yield Grant(me, roles.ROW_READER, on.table(table), "asks whether the table holds the run already")
+        yield Grant(me, roles.ROW_WRITER, on.table(table), "one statement merges the records of a run")
+        yield Grant(me, roles.ROW_READER, on.table(table), "which compares; and counts what the table holds")
+    for table in schemas.WORK_TABLES:
+        yield Grant(me, roles.TABLE_LOADER, on.table(table), "load jobs fill it, and it is emptied afterwards")
+        yield Grant(me, roles.ROW_READER, on.table(table), "the statement that merges reads it")
     yield Grant(me, roles.TABLE_LOADER, on.table(schemas.QUARANTINE), "load jobs append quarantined records")
     yield Grant(me, roles.ROW_READER, on.table(schemas.QUARANTINE), "asks whether they are there already")
     yield Grant(me, roles.TABLE_LOADER, on.table(schemas.LOAD_AUDIT), "load jobs append one row for each try")

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.api_core.exceptions import Conflict, NotFound
 
-from dataplatform.schemas import RAW_TABLES, Table
+from dataplatform.schemas import RAW_TABLES, WORK_TABLES, Table
 from dataplatform.settings import PlatformSettings
 from eydp.provision.calls import Calls
 from eydp.provision.plan import LABELS, Step, missing_labels, plan_table, refuse_other_location, table_resource
@@ -26,7 +26,7 @@ async def provision_warehouse(
     """Create what is missing, extend and describe what is there; yield a step for each resource."""
     for dataset in (platform.dataset_raw, platform.dataset_analytics):
         yield await _dataset(client, platform, dataset, calls, dry_run=dry_run)
-    for table in RAW_TABLES:
+    for table in (*RAW_TABLES, *WORK_TABLES):
         for step in await _table(client, platform.raw_table(table.name), table, calls, dry_run=dry_run):
             yield step
 

@@ -27,9 +27,20 @@ async def read_archive(zone: RawZone, runs: Mapping[str, str | None], source: st
     )
     counts = {}
     for entity, run in runs.items():
-        names = [name for name in await zone.names(f"{entity}/") if run and f"/run={run}/" in name]
-        counts[entity] = len(await _ids(zone, names, lambda record: record["id"]))
+        counts[entity] = len(await _ids(zone, await _parts(zone, entity, run), lambda record: record["id"]))
     return Archive(products=counts["products"], users=counts["users"], events=len(events))
+
+
+async def _parts(zone: RawZone, entity: str, run: str | None) -> list[str]:
+    """Return the names of a batch run's parts, as its manifest lists them; none when there is no manifest."""
+    for name in await zone.names(f"_manifests/{entity}/"):
+        found = await zone.read(name) if run and name.endswith(f"/{run}.json") else None
+        if found:
+            try:
+                return [str(part["name"]) for part in json.loads(found.data)["parts"]]
+            except (ValueError, KeyError, TypeError) as error:
+                raise InvalidDataError(f"{zone.uri(name)} is not the manifest of a run: {error}") from error
+    return []
 
 
 async def _ids(zone: RawZone, names: list[str], pick: Callable[[Any], Any]) -> set[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from batch_ingest.entities import Entity
-from batch_ingest.records import Answer
+from batch_ingest.index import Index
 from dataplatform.clock import Clock, rfc3339
 from dataplatform.errors import InvalidDataError
 from dataplatform.rawzone import RawZone, batch_object
@@ -22,27 +22,46 @@ class Run:
     source: str
     received_at: datetime
 
-    def part(self, number: int) -> str:
-        """Return the object name of a part."""
-        return batch_object(self.entity.name, self.day, self.run_id, number)
-
     @property
     def manifest(self) -> str:
         """Return the object name of the manifest, which is there when the run was loaded."""
-        return f"_manifests/{self.entity.name}/dt={self.day:%Y-%m-%d}/{self.run_id}.json"
+        return f"{manifests(self.entity, self.day)}{self.run_id}.json"
+
+    @property
+    def index(self) -> str:
+        """Return the object name of the index of ids and digests."""
+        return index_object(self.entity, self.day, self.run_id)
+
+    @property
+    def receipt(self) -> str:
+        """Return the object name of the receipt, which is there when all records are in the bucket."""
+        return f"{receipts(self.entity, self.day)}{self.run_id}.json"
 
 
-def run_id(day: date, source: str, answer: Answer) -> str:
-    """Return the day and a digest of all records, such as `20261124-9f86d081884c7d65`.
+def manifests(entity: Entity, day: date) -> str:
+    """Return what the names of a day's manifests begin with."""
+    return f"_manifests/{entity.name}/dt={day:%Y-%m-%d}/"
 
-    The digest covers the columns made of each record too: a later version of the program that makes other columns of
-    the same records names other objects, and never meets its own old ones with other content.
-    """
+
+def receipts(entity: Entity, day: date) -> str:
+    """Return what the names of a day's receipts begin with."""
+    return f"_state/batch/{entity.name}/dt={day:%Y-%m-%d}/"
+
+
+def day_prefix(entity: Entity, day: date) -> str:
+    """Return what the names of a day's parts begin with."""
+    return batch_object(entity.name, day, "").partition("part-")[0]
+
+
+def index_object(entity: Entity, day: date, run_id: str) -> str:
+    """Return the name of a run's index of ids and digests."""
+    return f"{receipts(entity, day)}{run_id}.digests"
+
+
+def run_id(day: date, source: str, index: Index, invalid_count: int, invalid_digest: bytes) -> str:
+    """Return the day and a digest of all records, such as `20261124-9f86d081884c7d65`; their order does not matter."""
     hashing = hashlib.blake2b(source.encode(), digest_size=8)
-    for valid in answer.valid:
-        hashing.update(valid.line)
-    for payload in sorted(invalid.payload for invalid in answer.invalid):
-        hashing.update(b"\0" + payload)
+    hashing.update(b"\0" + index.digest.encode() + f"/{invalid_count}/".encode() + invalid_digest)
     return f"{unread_run_id(day)}-{hashing.hexdigest()}"
 
 

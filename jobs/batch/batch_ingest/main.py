@@ -1,17 +1,24 @@
 """`python -m batch_ingest`: the wiring, step by step."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import aiohttp
 from prometheus_client import CollectorRegistry, write_to_textfile
 
+from batch_ingest.backfill import Backfill
 from batch_ingest.entities import ENTITIES, Entity
+from batch_ingest.guards import GUARDS
 from batch_ingest.load import Loader
+from batch_ingest.personal import protector
+from batch_ingest.progress import terminal
+from batch_ingest.report import Report
 from batch_ingest.run import Batch
 from batch_ingest.settings import BatchSettings
+from batch_ingest.tuning import tune
 from batch_ingest.verify import verify
 from dataplatform import clients, settings
 from dataplatform.clock import Clock, SystemClock
@@ -25,7 +32,19 @@ from dataplatform.source import SourceClient
 from dataplatform.warehouse import Warehouse
 
 
-async def ingest(entities: Sequence[Entity], day: date, clock: Clock) -> int:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the command line asks for."""
+
+    entities: Sequence[Entity]
+    days: Sequence[date]
+    today: date
+    from_source: bool = False
+    parallel: int = 1
+    allowed: Sequence[str] = ()
+
+
+async def ingest(task: Task, clock: Clock) -> int:
     """Load the entities one after the other; one that fails does not keep the next one from its turn."""
     settings.refuse_unknown(settings.PlatformSettings, settings.SourceSettings, BatchSettings)
     platform = settings.load(settings.PlatformSettings)
@@ -33,6 +52,7 @@ async def ingest(entities: Sequence[Entity], day: date, clock: Clock) -> int:
     shop = settings.load(settings.SourceSettings)
     own = settings.load(BatchSettings)
     configure(platform, component="batch")
+    protect = protector(own)
     registry = CollectorRegistry()
 
     def retried(error: BaseException, tries: int, delay: float) -> None:
@@ -46,7 +66,7 @@ async def ingest(entities: Sequence[Entity], day: date, clock: Clock) -> int:
         opened.callback(storage.close)
         bigquery = clients.bigquery_client(platform, emulators)
         opened.callback(bigquery.close)
-        await verify(platform, [entity.table for entity in entities], storage, bigquery, google)
+        await verify(platform, task.entities, storage, bigquery, google)
         warehouse = Warehouse(
             bigquery,
             google,
@@ -62,19 +82,26 @@ async def ingest(entities: Sequence[Entity], day: date, clock: Clock) -> int:
             settings=own,
             clock=clock,
             metrics=BatchMetrics(registry),
+            protect=protect,
+            allowed=task.allowed,
+            terminal=terminal(),
         )
+        tune()
         code = 0
-        for entity in entities:
-            code = await _one(batch, entity, day) or code
+        for entity in task.entities:
+            if task.from_source:
+                code = await _one(batch.run(entity, task.days[0])) or code
+            else:
+                code = await Backfill(batch, entity, task.today, task.parallel).run(task.days, _one) or code
     if own.metrics_file:
         _write_metrics(own.metrics_file, registry)
     return code
 
 
-async def _one(batch: Batch, entity: Entity, day: date) -> int:
-    """Run one entity; say in one sentence on stderr what stood in its way, and return the exit code."""
+async def _one(load: Awaitable[Report | None]) -> int:
+    """Await one load; say in one sentence on stderr what stood in its way, and return the exit code."""
     try:
-        await batch.run(entity, day)
+        await load
     except Exception as error:  # noqa: BLE001 - told to a person, or raised again
         failure = told(error)
         complain(str(failure))
@@ -105,16 +132,52 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--date",
-        type=_day,
-        default=today,
-        metavar="YYYY-MM-DD",
-        help="the day that the run is named after (default: today in UTC)",
+        type=_days,
+        default=[today],
+        metavar="DAY[..DAY]",
+        help="today (the default, in UTC) is loaded from the source; another day, or a range of days with both ends, "
+        "from the raw zone",
+    )
+    parser.add_argument(
+        "--from-source", action="store_true", help="load what the source has now under the name of a past day"
+    )
+    parser.add_argument(
+        "--parallel", type=_at_least_one, default=1, metavar="N", help="days of a range that are prepared at once"
+    )
+    parser.add_argument(
+        "--allow",
+        choices=GUARDS,
+        action="append",
+        default=[],
+        metavar="GUARD",
+        help=f"let a guard warn only; again for more. Guards: {', '.join(GUARDS)}",
     )
     options = parser.parse_args(arguments)
-    if options.date > today:
-        parser.error(f"argument --date: {options.date} is in the future; today is {today} in UTC")
+    days: list[date] = options.date
+    if days[-1] > today:
+        parser.error(f"argument --date: {days[-1]} is in the future; today is {today} in UTC")
+    if options.from_source and len(days) > 1:
+        parser.error("argument --from-source: the source has no past, so there is one day to give it to")
     chosen = list(ENTITIES.values()) if options.entity == "all" else [ENTITIES[options.entity]]
-    return run(lambda: ingest(chosen, options.date, clock))
+    task = Task(
+        chosen,
+        days,
+        today,
+        from_source=options.from_source or days == [today],
+        parallel=options.parallel,
+        allowed=options.allow,
+    )
+    return run(lambda: ingest(task, clock))
+
+
+def _days(text: str) -> list[date]:
+    """Read a day, or all days of a range."""
+    begin, dots, end = text.partition("..")
+    first = _day(begin)
+    last = _day(end) if dots else first
+    if last < first:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _day(text: str) -> date:
@@ -122,3 +185,9 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-11-24") from error
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)

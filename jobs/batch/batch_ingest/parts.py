@@ -1,16 +1,24 @@
-"""Parts: the lines of a run as immutable objects of bounded size. The same run always makes the same bytes."""
+"""Parts: the lines of a run as immutable objects of bounded size, written while the source still sends.
 
+A part is named by the digest of what is in it: who writes the same lines again writes the same object, whichever
+process it is and however the first one ended. What belongs to a run is what its receipt lists.
+"""
+
+import asyncio
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Self
 
 from isal import igzip
 
-from batch_ingest.identity import Run
+from batch_ingest.entities import Entity
 from batch_ingest.records import Valid
-from dataplatform.clock import rfc3339
+from batch_ingest.uploads import Uploads
 from dataplatform.errors import InvalidDataError
-from dataplatform.rawzone import RawZone, digest
+from dataplatform.rawzone import RawZone, batch_object, digest
 
 #: isal's fastest level that still compresses well: a quarter of zlib's time for a few per cent more bytes.
 _LEVEL = 1
@@ -18,72 +26,126 @@ _LEVEL = 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One object ready to be written; `digest` is of its lines before compression."""
+    """An object of a run. `changed` says that the run before did not have its records, or is not known."""
 
     name: str
-    data: bytes
     count: int
+    bytes: int
+    """Compressed bytes, the object's size."""
     digest: str
+    """Digest of its records, part of the name."""
+    md5: str
+    """Of the object's bytes, in hex: what Cloud Storage knows of it too."""
+    changed: bool = True
+
+    def described(self) -> dict[str, Any]:
+        """Return it as a manifest lists it."""
+        return {
+            "name": self.name,
+            "count": self.count,
+            "bytes": self.bytes,
+            "digest": self.digest,
+            "md5": self.md5,
+            "changed": self.changed,
+        }
+
+    @classmethod
+    def read(cls, state: dict[str, Any]) -> Self:
+        """Return what `described` said. Raises KeyError, TypeError or ValueError when it did not."""
+        return cls(
+            str(state["name"]),
+            int(state["count"]),
+            int(state["bytes"]),
+            str(state["digest"]),
+            str(state["md5"]),
+            bool(state["changed"]),
+        )
+
+
+class PartWriter:
+    """Fills parts and writes them; `written` grows as they are durable."""
+
+    def __init__(
+        self, zone: RawZone, entity: Entity, day: date, uploads: Uploads, *, max_bytes: int, changed: bool = True
+    ) -> None:
+        """A part has `max_bytes` of lines at most, before compression; a longer line has one of its own."""
+        self._zone = zone
+        self._entity = entity.name
+        self._day = day
+        self._uploads = uploads
+        self._max_bytes = max_bytes
+        self._changed = changed
+        self._overhead = len(self._head(self._name("0" * 16)))
+        self._lines: list[bytes] = []
+        self._digests: list[bytes] = []
+        self._size = 0
+        self._cuts = 0
+        self._written: dict[int, Part] = {}
 
     @property
-    def described(self) -> "Part":
-        """Return the part without its bytes, so that a long run does not keep them all."""
-        return replace(self, data=b"")
+    def written(self) -> list[Part]:
+        """Return the parts that are durable, in the order of their records."""
+        return [self._written[number] for number in sorted(self._written)]
+
+    def fits(self, record: Valid) -> bool:
+        """Return whether the record can be added; if not, `cut` first."""
+        return not self._lines or self._size + len(record.line) + self._overhead <= self._max_bytes
+
+    def add(self, record: Valid) -> None:
+        """Put a record into the part that is being filled."""
+        self._lines.append(record.line)
+        self._digests.append(record.digest)
+        self._size += len(record.line) + self._overhead
+
+    async def cut(self) -> None:
+        """Start to write what was added, and begin the next part. Raises what an earlier write raised."""
+        if not self._lines:
+            return
+        lines, key, number = self._lines, digest(b"".join(self._digests)), self._cuts
+        self._lines, self._digests, self._size = [], [], 0
+        self._cuts += 1
+
+        async def write() -> None:
+            name = self._name(key)
+            data = await asyncio.to_thread(_compressed, self._head(name), lines)
+            data = await store(self._zone, name, data, count=len(lines))
+            md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            self._written[number] = Part(name, len(lines), len(data), key, md5, self._changed)
+
+        await self._uploads.start(write)
+
+    def _name(self, key: str) -> str:
+        return batch_object(self._entity, self._day, key)
+
+    def _head(self, name: str) -> bytes:
+        """Return the start of each line; joining bytes spares encoding each line anew."""
+        return b'{"raw_uri":' + json.dumps(self._zone.uri(name)).encode() + b","
 
 
-def build(run: Run, records: Iterable[Valid], zone: RawZone, *, max_bytes: int) -> Iterator[Part]:
-    """Yield the parts of a run, one at a time, each with at least one line and `max_bytes` of lines at most."""
-    overhead = len(_head(run, zone.uri(run.part(0))))
-    for number, lines in enumerate(groups((record.line for record in records), max_bytes, overhead=overhead)):
-        name = run.part(number)
-        head = _head(run, zone.uri(name))
-        yield compressed(name, [head + line[1:] for line in lines])
+async def store(zone: RawZone, name: str, data: bytes, *, count: int) -> bytes:
+    """Create a compressed object; return the bytes that it has.
 
-
-def compressed(name: str, lines: Sequence[bytes]) -> Part:
-    """Return lines as a gzip'd part that holds no time of its own."""
-    text = b"".join(lines)
-    return Part(name, igzip.compress(text, _LEVEL, mtime=0), len(lines), digest(text))
-
-
-async def store(zone: RawZone, part: Part) -> bool:
-    """Create the object; return False when it was there already with the same lines.
+    They are others when the same text was there already, compressed by another version of the library.
 
     Raises:
-        InvalidDataError: an object of that name holds other lines.
+        InvalidDataError: an object of that name holds something else.
         UnavailableError: the bucket did not answer within the retry deadline.
     """
     try:
-        return await zone.create(part.name, part.data, metadata={"count": str(part.count)})
+        await zone.create(name, data, metadata={"count": str(count)})
     except InvalidDataError:
-        # Perhaps the same lines, compressed to other bytes by another version of the library.
-        found = await zone.read(part.name)
-        if found is None or digest(igzip.decompress(found.data)) != part.digest:
+        found = await zone.read(name)
+        if found is None or igzip.decompress(found.data) != igzip.decompress(data):
             raise
-        return False
+        return found.data
+    return data
 
 
-def groups(lines: Iterable[bytes], max_bytes: int, *, overhead: int = 0) -> Iterator[list[bytes]]:
-    """Yield lines in groups of `max_bytes` at most; each line counts `overhead` bytes more, a longer one is alone."""
-    group: list[bytes] = []
-    size = 0
-    for line in lines:
-        added = len(line) + overhead
-        if group and size + added > max_bytes:
-            yield group
-            group, size = [], 0
-        group.append(line)
-        size += added
-    if group:
-        yield group
+def compressed(text: bytes) -> bytes:
+    """Return text as gzip that holds no time of its own."""
+    data: bytes = igzip.compress(text, _LEVEL, mtime=0)
+    return data
 
 
-def _head(run: Run, uri: str) -> bytes:
-    """Return the start of a line up to the record's own columns; joining bytes spares encoding each line anew."""
-    fields = {
-        "source": run.source,
-        "run_id": run.run_id,
-        "ingested_at": rfc3339(run.received_at),
-        "raw_uri": uri,
-    }
-    return json.dumps(fields, separators=(",", ":"))[:-1].encode() + b","
+def _compressed(head: bytes, lines: Sequence[bytes]) -> bytes:
+    return compressed(head + head.join(lines))

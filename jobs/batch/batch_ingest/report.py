@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from batch_ingest.receipt import Receipt
 from dataplatform.clock import rfc3339
+from dataplatform.rawzone import RawZone
 
 type Outcome = Literal["loaded", "refused", "failed"]
 
@@ -31,6 +33,16 @@ class Report:
     error: str | None = None
     finished_at: datetime | None = None
 
+    def received(self, receipt: Receipt, zone: RawZone) -> None:
+        """Take over what is in the bucket."""
+        self.run_id = receipt.run.run_id
+        self.source_count = receipt.findings.count
+        self.valid_count = receipt.findings.valid
+        self.quarantined_count = receipt.findings.invalid
+        self.bytes = receipt.bytes
+        self.objects = [zone.uri(part.name) for part in receipt.parts]
+        self.objects += [zone.uri(name) for name, _ in receipt.quarantined]
+
     @property
     def seconds(self) -> float:
         """Return how long the try took, 0 while it runs."""
@@ -39,7 +51,12 @@ class Report:
     @property
     def key(self) -> str:
         """Return what tells this try from every other."""
-        return f"{self.entity}_{self.run_id}_{int(self.started_at.timestamp() * 1_000_000)}"
+        return f"{self.entity}_{self.day:%Y%m%d}_{self.mark}"
+
+    @property
+    def mark(self) -> str:
+        """Return when the try started, in microseconds since 1970: its end in the ids of jobs."""
+        return str(int(self.started_at.timestamp() * 1_000_000))
 
     def row(self) -> dict[str, Any]:
         """Return the row of `bq_raw.load_audit`; call it when the try has finished."""

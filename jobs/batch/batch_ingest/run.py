@@ -1,19 +1,27 @@
 """One run of one entity, from the source to the table. Killed at any step and repeated, it ends in the same state."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from datetime import date
+from typing import TextIO
 
-from batch_ingest import guards, identity, parts, quarantine, records
+from batch_ingest import guards, identity, quarantine, receipt
 from batch_ingest.entities import Entity
-from batch_ingest.guards import RefusedError
-from batch_ingest.identity import Run
+from batch_ingest.guards import Case, RefusedError
+from batch_ingest.intake import Intake, Taken
 from batch_ingest.load import Loader
-from batch_ingest.parts import Part
-from batch_ingest.records import Answer
+from batch_ingest.parts import compressed, store
+from batch_ingest.personal import Protect
+from batch_ingest.progress import Progress
+from batch_ingest.receipt import Receipt
+from batch_ingest.records import Reader
 from batch_ingest.report import Report
 from batch_ingest.settings import BatchSettings
-from dataplatform.clock import Clock, rfc3339
+from batch_ingest.tablestate import Loaded, TableState
+from dataplatform.clock import Clock
+from dataplatform.errors import InvalidDataError
+from dataplatform.lease import Lease
 from dataplatform.logs import logger
 from dataplatform.metrics import BatchMetrics
 from dataplatform.rawzone import RawZone
@@ -32,20 +40,45 @@ class Batch:
     settings: BatchSettings
     clock: Clock
     metrics: BatchMetrics
+    protect: Protect | None = None
+    """Makes a user's record fit to be kept."""
+    allowed: Collection[str] = field(default_factory=tuple)
+    """Guards that only warn."""
+    terminal: TextIO | None = None
+    """Where a person looks while records come in."""
 
     async def run(self, entity: Entity, day: date) -> Report:
         """Load all records of one entity under the name of a day; return what was done.
 
-        The try is told in one log line and one row of `bq_raw.load_audit`, whatever its outcome.
+        One run of an entity at a time: it waits for another one, which leaves it nothing to load. The try is told in
+        one log line and one row of `bq_raw.load_audit`, whatever its outcome.
 
         Raises:
             RefusedError: a guard tripped; the table is as it was.
             PlatformError: what stood in the way, in one sentence.
             google.api_core.exceptions.GoogleAPICallError: a resource or a permission is missing.
         """
+        return await self._told(entity, day, lambda report: self._from_source(entity, report))
+
+    async def reload(self, entity: Entity, day: date) -> Report | None:
+        """Load a day's records from the raw zone; return None when there are none. Raises what `run` raises."""
+        found = await receipt.of_day(self.zone, entity, day)
+        if found is None:
+            return None
+        return await self._told(entity, day, lambda report: self._load(found, report))
+
+    async def _told(self, entity: Entity, day: date, work: Callable[[Report], Awaitable[None]]) -> Report:
         report = Report(entity.name, day, self.clock.now(), identity.unread_run_id(day))
+        lease = Lease(
+            self.zone,
+            f"_state/batch/{entity.name}/lease.json",
+            report.key,
+            self.clock,
+            seconds=self.settings.lease_seconds,
+            wait_seconds=self.settings.lease_wait_seconds,
+        )
         try:
-            await self._load(entity, report)
+            await lease.hold(lambda: work(report))
         except Exception as error:
             report.outcome = "refused" if isinstance(error, RefusedError) else "failed"
             report.error = describe(error)
@@ -61,67 +94,134 @@ class Batch:
         logger().info("loaded", **report.summary())
         return report
 
-    async def _load(self, entity: Entity, report: Report) -> None:
-        received = await self.source.get_records(entity.path)
-        answer = records.read(entity, received)
-        del received  # the only place where a password still is
-        self._count(entity, answer, report)
-        report.run_id = identity.run_id(report.day, self.source_name, answer)
-        if not answer.count:
-            guards.check(entity, answer, self.settings)
-        run = await identity.claim(self.zone, entity, report.day, report.run_id, self.source_name, self.clock)
-        # Every record that was received is kept, also when a guard keeps it out of the table.
-        stored = await self._store_parts(run, answer, report)
-        sets = await self._store_quarantine(run, answer, report)
-        guards.check(entity, answer, self.settings)
-        for each in sets:
-            report.job_ids += await self.loader.quarantine(run, self.zone.uri(each.part.name), each.rows, each.key)
-        uris = [self.zone.uri(part.name) for part in stored]
-        report.job_ids += await self.loader.replace(run, uris, len(answer.valid))
-        report.loaded_count = len(answer.valid)
-        await self._store_manifest(run, answer, stored)
+    async def _from_source(self, entity: Entity, report: Report) -> None:
+        state = TableState(self.zone, entity)
+        await state.read()
+        await self._load(await self.receive(entity, report.day, state.loaded), report)
 
-    def _count(self, entity: Entity, answer: Answer, report: Report) -> None:
-        report.source_count = answer.count
-        report.valid_count = len(answer.valid)
-        report.quarantined_count = 0
-        self.metrics.records.labels(entity.name, "valid").inc(len(answer.valid))
-        self.metrics.records.labels(entity.name, "invalid").inc(len(answer.invalid))
+    async def receive(self, entity: Entity, day: date, held: Loaded | None = None) -> Receipt:
+        """Bring all records of the source into the bucket, valid ones as parts; return the receipt.
 
-    async def _store_parts(self, run: Run, answer: Answer, report: Report) -> list[Part]:
-        stored = []
-        for part in parts.build(run, answer.valid, self.zone, max_bytes=self.settings.part_max_bytes):
-            await self._store(part, report)
-            stored.append(part.described)
-        return stored
+        `held` is what the table holds, if records that did not change since are to have parts of their own.
+        """
+        base = held.before(day) if held and self.settings.mode == "incremental" else None
+        earlier = await receipt.read_index(self.zone, identity.index_object(entity, *base)) if base else None
+        intake = Intake(
+            entity,
+            day,
+            Reader(entity, self.source_name, self.protect if entity.personal else None),
+            self.zone,
+            self.settings.part_max_bytes,
+            self.settings.uploads_at_once,
+            lambda: Progress(
+                entity.name, self.clock, every_seconds=self.settings.progress_seconds, terminal=self.terminal
+            ),
+            earlier,
+        )
+        taken = await self.source.stream(entity.path, intake.take)
+        try:
+            return await self._settle(entity, day, taken, base[1] if base and earlier else None)
+        finally:
+            taken.spool.close()
 
-    async def _store_quarantine(self, run: Run, answer: Answer, report: Report) -> list[quarantine.Set]:
-        sets = list(quarantine.build(run, answer.invalid, self.zone))
-        for each in sets:
-            await self._store(each.part, report)
-        report.quarantined_count = len(answer.invalid)
-        return sets
+    async def _settle(self, entity: Entity, day: date, taken: Taken, baseline: str | None) -> Receipt:
+        """Give the run its name, and write what is left to write before its receipt."""
+        self.metrics.records.labels(entity.name, "valid").inc(taken.findings.valid)
+        self.metrics.records.labels(entity.name, "invalid").inc(taken.findings.invalid)
+        self.metrics.bytes_archived.labels(entity.name).inc(sum(part.bytes for part in taken.parts))
+        name = identity.run_id(day, self.source_name, taken.index, taken.findings.invalid, taken.spool.digest)
+        if not taken.findings.count:
+            # Nothing to keep: the guards are shown a receipt that is not written.
+            return Receipt(
+                identity.Run(entity, day, name, self.source_name, self.clock.now()), taken.findings, [], [], None
+            )
+        run = await identity.claim(self.zone, entity, day, name, self.source_name, self.clock)
+        if found := await receipt.find(self.zone, entity, run.receipt):
+            return found
+        await store(self.zone, run.index, compressed(taken.index.data), count=taken.index.count)
+        quarantined = await quarantine.store(self.zone, run, taken.spool)
+        return await receipt.settle(self.zone, Receipt(run, taken.findings, taken.parts, quarantined, baseline))
 
-    async def _store(self, part: Part, report: Report) -> None:
-        created = await parts.store(self.zone, part)
-        report.objects.append(self.zone.uri(part.name))
-        report.bytes += len(part.data)
-        if created:
-            self.metrics.bytes_archived.labels(report.entity).inc(len(part.data))
+    async def _load(self, received: Receipt, report: Report) -> None:
+        """Check the guards, and bring what was received into the tables."""
+        run, findings = received.run, received.findings
+        report.received(received, self.zone)
+        state = TableState(self.zone, run.entity)
+        await state.read()
+        if new := guards.new_fields(run.entity, findings):
+            logger().warning("the source has new fields; the payload keeps them", entity=run.entity.name, fields=new)
+        intact = state.loading is not None or await self.holds(run.entity, state.loaded)
+        guards.check(Case(received, state.loaded, self.settings, intact=intact), self.allowed)
+        for name, _ in received.quarantined:
+            report.job_ids += await self._quarantine(run, name)
+        report.job_ids += await self._merge(received, state, report.mark, exact=intact and state.loading is None)
+        report.loaded_count = findings.rows
+        manifest = {**received.described(), "loaded_count": findings.rows}
+        await self.zone.replace(run.manifest, json.dumps(manifest).encode(), generation=0)
 
-    async def _store_manifest(self, run: Run, answer: Answer, stored: list[Part]) -> None:
-        """Say that the run is complete and was loaded; what reads the raw zone passes over runs without one."""
-        manifest = {
-            "entity": run.entity.name,
-            "run_id": run.run_id,
-            "logical_date": run.day.isoformat(),
-            "source": run.source,
-            "received_at": rfc3339(run.received_at),
-            "valid_count": len(answer.valid),
-            "quarantined_count": len(answer.invalid),
-            "parts": [{"name": part.name, "count": part.count, "digest": part.digest} for part in stored],
-        }
-        await self.zone.create(run.manifest, json.dumps(manifest).encode(), content_type="application/json")
+    async def holds(self, entity: Entity, loaded: Loaded | None) -> bool:
+        """Return whether the table has as many rows as its last load left there."""
+        return loaded is not None and await self.loader.rows(entity) == loaded.rows
+
+    async def _merge(self, received: Receipt, state: TableState, key: str, *, exact: bool) -> list[str]:
+        """Make the table hold the run; return the jobs that did it, none when it held the run already.
+
+        `exact` says that the table holds the run that its state names.
+        """
+        run, rows, held = received.run, received.findings.rows, state.loaded
+        if exact and held and held.run_id == run.run_id:
+            return []
+        removed = await self._removed(received) if exact and held and held.run_id == received.baseline else None
+        parts = [part for part in received.parts if part.changed or removed is None]
+        await state.begin(run.run_id)
+        jobs = []
+        if parts or removed != []:
+            jobs = await self.loader.merge(
+                run,
+                [self.zone.uri(part.name) for part in parts],
+                sum(part.count for part in parts),
+                key=key,
+                removed=removed,
+            )
+            await self.loader.clear(run.entity)
+        if (found := await self.loader.rows(run.entity)) != rows:
+            raise InvalidDataError(
+                f"{run.entity.table.name} has {found} rows after the load of {rows} {run.entity.name}: somebody else "
+                "changes the table; the next run loads all records"
+            )
+        await state.end(
+            Loaded(
+                run.run_id,
+                run.day,
+                rows,
+                received.findings.fields,
+                received.findings.count,
+                held.before(run.day) if held else None,
+            )
+        )
+        return jobs
+
+    async def _removed(self, received: Receipt) -> list[int] | None:
+        """Return the ids that the run before had and this one has not; None when all records must be loaded."""
+        run = received.run
+        if self.settings.mode != "incremental" or received.baseline is None:
+            return None
+        day = date.fromisoformat(received.baseline[:8])
+        old = await receipt.read_index(self.zone, identity.index_object(run.entity, day, received.baseline))
+        new = await receipt.read_index(self.zone, run.index)
+        if old is None or new is None:
+            return None
+        return old.removed_in(new, at_most=self.settings.max_removed_ids)
+
+    async def _quarantine(self, run: identity.Run, name: str) -> list[str]:
+        """Bring an object of quarantined records into `bq_raw.quarantine`."""
+        uri = self.zone.uri(name)
+        found = await self.zone.read(name)
+        try:
+            rows = quarantine.rows(run.entity.name, found.data if found else b"", uri)
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise InvalidDataError(f"{uri} is no object of quarantined records: {error}") from error
+        return await self.loader.quarantine(run, uri, rows)
 
     async def _audit_failure(self, report: Report) -> None:
         """Write the audit row of a failed try; failing at it must not hide why the try failed."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from google.api_core import exceptions as google
 
+from batch_ingest.entities import Entity
 from dataplatform import schemas
 from dataplatform.errors import ConfigurationError
 from dataplatform.retry import Retrier
@@ -13,7 +14,7 @@ from dataplatform.settings import PlatformSettings
 
 
 async def verify(
-    platform: PlatformSettings, tables: Iterable[schemas.Table], storage: Any, bigquery: Any, retry: Retrier
+    platform: PlatformSettings, entities: Iterable[Entity], storage: Any, bigquery: Any, retry: Retrier
 ) -> None:
     """Look for the bucket and the raw tables, with blocking clients.
 
@@ -27,6 +28,7 @@ async def verify(
         storage.get_bucket(platform.bucket_name, timeout=timeout, retry=None)
 
     await _there(f"bucket {platform.bucket_name}", "storage.buckets.get", bucket, retry)
+    tables = [table for entity in entities for table in (entity.table, entity.load_table)]
     for table in (*tables, schemas.QUARANTINE, schemas.LOAD_AUDIT):
         name = platform.raw_table(table.name)
 

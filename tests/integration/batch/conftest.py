@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -72,7 +72,7 @@ class World:
     def warehouse(self, client: Any = None, deadline_seconds: float = 20) -> Warehouse:
         return Warehouse(client or self.bigquery, self.retrier(deadline_seconds), component="batch", timeout_seconds=10)
 
-    def batch(self, *, warehouse: Warehouse | None = None, **settings: Any) -> Batch:
+    def batch(self, *, warehouse: Warehouse | None = None, allowed: Sequence[str] = (), **settings: Any) -> Batch:
         shop = SourceSettings(url=self.shop.base_url)
         return Batch(
             source=SourceClient(self.session, shop, self.retrier(0.5)),
@@ -82,6 +82,7 @@ class World:
             settings=BatchSettings(**settings),
             clock=SystemClock(),
             metrics=BatchMetrics(CollectorRegistry()),
+            allowed=allowed,
         )
 
     async def load(self, entity: str, day: date = DAY, **settings: Any) -> Report:
@@ -123,7 +124,7 @@ class World:
     async def create_tables(self) -> None:
         def create() -> None:
             self.bigquery.create_dataset(self.platform.dataset_raw)
-            for table in schemas.RAW_TABLES:
+            for table in (*schemas.RAW_TABLES, *schemas.WORK_TABLES):
                 fields = [bigquery.SchemaField.from_api_repr(each) for each in schemas.api_fields(table.columns)]
                 made = bigquery.Table(self.platform.raw_table(table.name), schema=fields)
                 if table.partition_by:
@@ -137,8 +138,14 @@ class World:
         sql = f"SELECT * FROM `{self.platform.raw_table(table)}` ORDER BY {order}"  # noqa: S608 - a test's own names
         return await self.warehouse().query(sql)
 
+    async def current(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of the records that the source still has."""
+        return [row for row in await self.rows(table) if not row["_deleted"]]
+
     async def objects(self) -> list[str]:
-        return await self.zone.names("")
+        """Return the names of what is kept for ever, and of what says what it is."""
+        states = ("/lease.json", "/table.json")
+        return [name for name in await self.zone.names("") if not name.endswith(states)]
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from batch_ingest.entities import ENTITIES
 from batch_ingest.verify import verify
 from dataplatform.errors import ConfigurationError
-from dataplatform.schemas import LOAD_AUDIT, PRODUCTS, QUARANTINE, RAW_TABLES
+from dataplatform.schemas import LOAD_AUDIT, PRODUCTS, PRODUCTS_LOAD, QUARANTINE, RAW_TABLES
 from localcloud.state import StackState
 from support import golden
 
@@ -79,14 +80,14 @@ async def test_without_a_bucket_it_says_so_and_how_to_mend_it(bare_world: World)
     )
 
 
-@pytest.mark.parametrize("missing", [PRODUCTS, QUARANTINE, LOAD_AUDIT], ids=lambda table: table.name)
+@pytest.mark.parametrize("missing", [PRODUCTS, PRODUCTS_LOAD, QUARANTINE, LOAD_AUDIT], ids=lambda table: table.name)
 async def test_a_missing_table_is_named_with_the_command_that_creates_it(world: World, missing: object) -> None:
     assert isinstance(missing, type(PRODUCTS))
     name = world.platform.raw_table(missing.name)
     world.bigquery.delete_table(name)
 
     with pytest.raises(ConfigurationError, match=f"table {name} does not exist: create it with `eydp provision`"):
-        await verify(world.platform, [PRODUCTS], world.storage, world.bigquery, world.retrier())
+        await verify(world.platform, [ENTITIES["products"]], world.storage, world.bigquery, world.retrier())
 
 
 async def test_a_shop_that_nobody_serves_is_one_sentence(world: World, unused_tcp_port: int) -> None:

@@ -13,7 +13,7 @@ from google.api_core import exceptions as google
 from batch_ingest.entities import ENTITIES
 from batch_ingest.guards import RefusedError
 from dataplatform.envelope import read_lines
-from dataplatform.errors import UnavailableError
+from dataplatform.errors import BusyError, UnavailableError
 from localcloud.fakestore.misbehaviour import Kind
 from support import golden
 
@@ -23,7 +23,7 @@ COUNTS = {"products": golden.PRODUCTS, "users": golden.USERS}
 
 
 async def prices(world: World) -> Decimal:
-    return sum((row["price"] for row in await world.rows("Products")), Decimal())
+    return sum((row["price"] for row in await world.current("Products")), Decimal())
 
 
 async def test_products_and_users_of_the_real_data_are_in_the_tables_and_in_the_raw_zone(world: World) -> None:
@@ -40,7 +40,8 @@ async def test_products_and_users_of_the_real_data_are_in_the_tables_and_in_the_
         assert found is not None
         lines = {json.loads(line.payload)["id"]: line for line in read_lines(gzip.decompress(found.data))}
         assert json.loads(lines[row["id"]].payload) == row["payload"]
-        assert lines[row["id"]].fields["run_id"] == row["run_id"]
+        assert lines[row["id"]].fields["_digest"] == row["_digest"]
+        assert (row["run_id"], row["_deleted"]) == (reports["products" if "title" in row else "users"].run_id, False)
 
 
 async def test_ten_runs_leave_the_same_rows_and_the_same_objects_as_one(world: World) -> None:
@@ -58,13 +59,16 @@ async def test_ten_runs_leave_the_same_rows_and_the_same_objects_as_one(world: W
     assert {row["loaded_count"] for row in audit} == set(COUNTS.values())
 
 
-async def test_another_day_is_another_run_of_the_same_rows(world: World) -> None:
+async def test_another_day_is_another_run_that_leaves_rows_alone_that_did_not_change(world: World) -> None:
     first = await world.load("products")
+    await world.shop.patch("products", 1, price=7)
     second = await world.load("products", date(2026, 11, 25))
 
+    rows = {row["id"]: row for row in await world.rows("Products")}
     assert first.run_id != second.run_id
-    assert {row["run_id"] for row in await world.rows("Products")} == {second.run_id}
-    assert len(await world.rows("Products")) == golden.PRODUCTS
+    assert {number for number, row in rows.items() if row["run_id"] == second.run_id} == {1}
+    assert rows[1]["valid_from"] == rows[1]["ingested_at"] > rows[2]["valid_from"]
+    assert len(rows) == golden.PRODUCTS == second.loaded_count
 
 
 async def test_a_change_that_is_taken_back_on_the_same_day_ends_with_the_first_rows(world: World) -> None:
@@ -88,8 +92,24 @@ async def test_removed_products_leave_the_table_and_new_ones_enter_it(world: Wor
     await world.load("products")
 
     rows = {row["id"]: row for row in await world.rows("Products")}
-    assert set(rows) == {*range(1, golden.PRODUCTS + 1), added["id"]} - {3}
+    assert {number for number, row in rows.items() if not row["_deleted"]} == (
+        {*range(1, golden.PRODUCTS + 1), added["id"]} - {3}
+    )
     assert rows[added["id"]]["payload"] == added
+    assert rows[3]["valid_from"] == rows[added["id"]]["valid_from"] > rows[3]["ingested_at"]
+
+
+async def test_a_product_that_comes_back_is_a_row_again(world: World) -> None:
+    await world.load("products")
+    before = await world.rows("Products")
+    await world.shop.delete("products", 3)
+    await world.load("products")
+    await world.shop.reset()
+    back = await world.load("products", date(2026, 11, 25))
+
+    rows = {row["id"]: row for row in await world.rows("Products")}
+    assert (rows[3]["_deleted"], rows[3]["run_id"]) == (False, back.run_id)
+    assert [row for number, row in rows.items() if number != 3] == [row for row in before if row["id"] != 3]
 
 
 async def test_small_parts_make_several_objects_and_the_same_rows(world: World) -> None:
@@ -99,11 +119,12 @@ async def test_small_parts_make_several_objects_and_the_same_rows(world: World) 
     assert await prices(world) == golden.PRICE_SUM
 
 
-async def test_two_runs_at_once_both_end_well_with_one_set_of_objects_and_rows(world: World) -> None:
-    reports = await asyncio.gather(*(world.load("users") for _ in range(4)))
+async def test_of_two_runs_at_once_one_does_the_work_and_the_other_finds_it_done(world: World) -> None:
+    reports = await asyncio.gather(*(world.load("users") for _ in range(2)))
 
     assert {report.loaded_count for report in reports} == {golden.USERS}
     assert len({report.run_id for report in reports}) == 1
+    assert sorted(bool(report.job_ids) for report in reports) == [False, True]
     assert len(await world.rows("Users")) == golden.USERS
     assert len([name for name in await world.objects() if name.startswith("users/")]) == 1
 
@@ -117,6 +138,16 @@ class Refusing:
     load_table_from_uri = load_table_from_json = query_and_wait
 
 
+async def test_a_run_that_may_not_wait_leaves_when_another_one_is_at_work(world: World) -> None:
+    outcomes = await asyncio.gather(
+        *(world.load("users", lease_wait_seconds=0) for _ in range(2)), return_exceptions=True
+    )
+
+    (busy,) = [outcome for outcome in outcomes if isinstance(outcome, BusyError)]
+    assert "is at it, and nothing was done" in str(busy)
+    assert len(await world.rows("Users")) == golden.USERS
+
+
 async def test_a_run_that_failed_between_bucket_and_table_is_finished_by_the_next_one(world: World) -> None:
     with pytest.raises(google.Forbidden):
         await world.batch(warehouse=world.warehouse(Refusing())).run(ENTITIES["products"], DAY)
@@ -126,9 +157,8 @@ async def test_a_run_that_failed_between_bucket_and_table_is_finished_by_the_nex
 
     assert any(name.startswith("products/") for name in left)
     assert not any(name.startswith("_manifests/") for name in left)
-    assert {*await world.objects()} - {*left} == {
-        name for name in await world.objects() if name.startswith("_manifests/products/")
-    }
+    (manifest,) = {*await world.objects()} - {*left}
+    assert manifest.startswith("_manifests/products/dt=2026-11-24/20261124-")
     assert await prices(world) == golden.PRICE_SUM
 
 
@@ -158,7 +188,7 @@ async def test_too_many_invalid_records_are_kept_in_the_bucket_and_not_in_the_ta
         await world.load("products", max_invalid_ratio=0.01)
 
     objects = await world.objects()
-    assert [name.split("/")[0] for name in objects] == ["_state", "products", "quarantine"]
+    assert {name.split("/")[0] for name in objects} == {"_state", "products", "quarantine"}
     assert await world.rows("quarantine") == await world.rows("Products") == []
 
 
@@ -178,7 +208,7 @@ async def test_an_invalid_record_is_quarantined_once_and_the_others_are_loaded(w
     assert [(report.source_count, report.valid_count, report.quarantined_count) for report in reports] == [
         (10, 9, 1)
     ] * 3
-    assert len(reports[0].job_ids) == 2
+    assert len(reports[0].job_ids) == 3  # quarantine, load, merge
     assert reports[1].job_ids == reports[2].job_ids == []
 
 
@@ -220,7 +250,7 @@ async def test_readers_see_one_whole_run_or_the_other_while_the_table_is_replace
 
     async def look() -> None:
         while not replaced.is_set():
-            seen.add(len(await world.rows("Products")))
+            seen.add(len(await world.current("Products")))
 
     looking = asyncio.create_task(look())
     for number in (1, 2):

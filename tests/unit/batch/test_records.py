@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_ingest.entities import ENTITIES
 from batch_ingest.records import MAX_RECORD_BYTES
@@ -13,7 +15,7 @@ from support import golden
 
 from .records import line, product, raw, raw_text, read, user
 
-RUN_COLUMNS = {"source", "run_id", "ingested_at", "raw_uri", "payload"}
+RUN_COLUMNS = {"run_id", "ingested_at", "raw_uri", "payload", "valid_from", "_deleted"}
 
 
 @pytest.mark.parametrize("name", ["products", "users"])
@@ -85,6 +87,7 @@ def test_a_password_is_gone_however_it_is_hidden(text: str) -> None:
         (product(title="x" * 70_000), "out_of_range", "title: String should have at most 65536 characters"),
         (product(rating={"rate": 1}), "missing_field", "rating.count: Field required"),
         (product(more="x" * MAX_RECORD_BYTES), "too_large", "the record has "),
+        (product(title="\ud800"), "not_representable", "the record holds text or a number"),
         (product(more="\ud800"), "not_representable", "the record holds text or a number"),
         (product(more=float("inf")), "not_representable", "the record holds text or a number"),
     ],
@@ -113,17 +116,32 @@ def test_a_record_that_is_too_deep_to_be_searched_is_not_kept() -> None:
     assert (invalid.reason, invalid.payload) == ("too_deep", b"null")
 
 
-def test_the_order_of_the_answer_makes_no_difference() -> None:
-    some = [raw(product(id=number)) for number in (3, 1, 2)]
+def test_the_digest_tells_records_apart_and_sources_too() -> None:
+    digests = [
+        read("products", raw(product())).valid[0].digest,
+        read("products", raw(product(), '{"id":1,"title":"Chair","price":12.50,"category":"seats"}')).valid[0].digest,
+        read("products", raw(product(title="Table"))).valid[0].digest,
+        read("products", raw(product()), source="another").valid[0].digest,
+    ]
 
-    assert read("products", *some).valid == read("products", *reversed(some)).valid
-    assert [valid.id for valid in read("products", *some).valid] == [1, 2, 3]
+    assert len(set(digests)) == 4
+    assert read("products", raw(product())).valid[0].digest == digests[0]
+    assert line(read("products", raw(product()))).fields["_digest"] == digests[0].hex()
 
 
-def test_ids_that_come_more_than_once_are_told() -> None:
-    answer = read("products", *(raw(product(id=number)) for number in (5, 1, 5, 2, 1)))
+@given(
+    st.text(max_size=20), st.none() | st.text(max_size=20), st.none() | st.floats(0, 1e300), st.integers(0, 2**63 - 1)
+)
+def test_columns_are_the_json_of_their_values(title: str, image: str | None, rate: float | None, number: int) -> None:
+    rating = None if rate is None else {"rate": rate, "count": number}
+    record = product(id=number, title=title, image=image, rating=rating)
 
-    assert (answer.count, answer.repeated_ids) == (5, [1, 5])
+    answer = read("products", raw(record))
+
+    fields = line(answer).fields
+    assert (fields["title"], fields["image"], fields["rating_rate"]) == (title, image, rate)
+    assert (int(fields["id"]), fields["price"], fields["description"]) == (number, "12.5", None)
+    assert fields["rating_count"] is None if rate is None else int(fields["rating_count"]) == number
 
 
 def test_numbers_keep_their_exact_value_on_the_way_through_json() -> None:

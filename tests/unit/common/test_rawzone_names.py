@@ -46,10 +46,8 @@ def test_two_batches_of_one_content_share_a_name_only_if_they_are_one(
     assert same is (place(one) == place(other))
 
 
-def test_the_parts_of_a_batch_run_sort_by_number() -> None:
-    names = [batch_object("products", date(2026, 11, 24), "r1", part) for part in (0, 9, 10, 99_999)]
-    assert names[0] == "products/dt=2026-11-24/run=r1/part-00000.jsonl.gz"
-    assert names == sorted(names)
+def test_a_part_of_a_batch_run_is_filed_by_entity_and_day_and_named_by_what_is_in_it() -> None:
+    assert batch_object("products", date(2026, 11, 24), "ab") == "products/dt=2026-11-24/part-ab.jsonl.gz"
 
 
 def test_quarantine_is_filed_by_entity_and_day_in_utc() -> None:

@@ -104,7 +104,7 @@ BATCH_OBJECTS = [
     name
     for entity in ENTITIES.values()
     for name in (
-        batch_object(entity.name, date(2026, 11, 24), "20261124-0123456789abcdef", 0),
+        batch_object(entity.name, date(2026, 11, 24), "0123456789abcdef"),
         quarantine_object(entity.name, NOW, "0123456789abcdef"),
         Run(entity, date(2026, 11, 24), "20261124-0123456789abcdef", "fakestore", NOW).manifest,
     )
@@ -181,7 +181,11 @@ def test_dbt_reads_raw_tables_and_writes_the_marts() -> None:
 
 def test_the_batch_loader_may_load_every_table_that_it_loads() -> None:
     loaded = {row.resource.name for row in of("batch") if "bigquery.tables.updateData" in permissions(row)}
-    tables = [*(entity.table for entity in ENTITIES.values()), schemas.QUARANTINE, schemas.LOAD_AUDIT]
+    tables = [
+        *(table for entity in ENTITIES.values() for table in (entity.table, entity.load_table)),
+        schemas.QUARANTINE,
+        schemas.LOAD_AUDIT,
+    ]
     assert loaded == {f"bq_raw.{table.name}" for table in tables}
 
 

@@ -2,7 +2,9 @@ with
 
 source as (
 
+    -- What the shop no longer has keeps its row.
     select * from {{ source('raw', 'products') }}
+    where _deleted is not true
 
 ),
 
