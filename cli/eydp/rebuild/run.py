@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
+from batch_ingest.entities import ENTITIES
 from dataplatform import schemas
-from dataplatform.errors import BusyError, InvalidDataError
+from dataplatform.errors import BusyError
 from dataplatform.schemas import Table
 from eydp.provision.calls import Calls
 from eydp.provision.warehouse import provision_warehouse
@@ -55,6 +55,7 @@ class Rebuild:
         platform = tools.platform
         name = f"{platform.dataset_raw}_rebuild_{tools.run_id.replace('-', '_')}"
         self.dataset = f"{platform.project}.{name}"
+        self._beside = platform.model_copy(update={"dataset_raw": name})
         self._key = f"rebuild_{platform.dataset_raw}_{tools.run_id}"
 
     async def run(self, report: Report, *, apply: bool, keep: bool, accept: bool, despite_young: bool) -> None:
@@ -106,11 +107,11 @@ class Rebuild:
         old_events = await self._old(schemas.CART_EVENTS)
         described = await self._jobs.described(old_events) if old_events else None
         fields = described["schema"]["fields"] if described else []
-        first = (schemas.PRODUCTS, schemas.USERS, schemas.QUARANTINE, *COPIED)
+        first = (schemas.PRODUCTS, schemas.USERS, schemas.QUARANTINE, *COPIED, *schemas.WORK_TABLES)
         await asyncio.gather(*(self._jobs.create_table(self._new(table), table) for table in first))
-        for entity in batches.TABLES:
-            await self._make_batch(entity, report)
         tools, now = self._tools, self._tools.clock.now()
+        for entity in ENTITIES.values():
+            await batches.merge(self._jobs.warehouse, tools.zone, self._beside, entity, report.notes.append)
         shop = tools.context.source.name
         quarantine = QuarantineFeed(tools.archive, tools.zone, tools.bucket, shop=shop, young=now, days=None)
         await self._make_from(QUARANTINED, quarantine, now)
@@ -124,24 +125,6 @@ class Rebuild:
         if events.counts.invalid:
             report.notes.append(f"{events.counts.invalid} lines break the contract of this version and have no row")
         await asyncio.gather(*(self._copy(table, report) for table in COPIED))
-
-    async def _make_batch(self, entity: str, report: Report) -> None:
-        found = await batches.runs(self._tools.zone, entity)
-        table = batches.TABLES[entity]
-        if not found:
-            report.notes.append(f"{table.name} is empty: the raw zone has no run of {entity} that was loaded")
-            return
-        last = found[-1]
-        _, loaded = await self._jobs.warehouse.load(
-            batches.uris(self._tools.zone, last.parts),
-            self._new(table),
-            table.columns,
-            job_id=f"{self._key}_{table.name}",
-            truncate=True,
-        )
-        if sentence := batches.shortage(last, loaded):
-            raise InvalidDataError(sentence)
-        report.notes.append(f"{table.name} is run {last.run_id} of {last.logical_date}, the last of {len(found)}")
 
     async def _make_from(self, target: Target, feed: Feed, now: datetime) -> None:
         key = f"{self._key}_{target.table.name}"
@@ -169,9 +152,7 @@ class Rebuild:
             report.notes.append(f"{table.name} is empty: the raw zone does not hold it, and there is no old one")
 
     async def _audit_from_manifests(self, report: Report) -> None:
-        rows: list[dict[str, Any]] = []
-        for entity in batches.TABLES:
-            rows += [run.audit_row(self._tools.zone) for run in await batches.runs(self._tools.zone, entity)]
+        rows = await batches.audit_rows(self._tools.zone)
         if rows:
             await self._jobs.warehouse.load_rows(
                 rows,
@@ -181,7 +162,7 @@ class Rebuild:
             )
         report.notes.append(
             f"{schemas.LOAD_AUDIT.name} has a row for each of the {len(rows)} batch runs of which there is a manifest: "
-            "bytes, job ids and durations, refused and failed tries, replays and dbt are lost"
+            "job ids and durations, refused and failed tries, replays and dbt are lost"
         )
 
     # -- swapping
