@@ -54,7 +54,8 @@ class Group:
         self._queue: deque[_Entry] = deque()
         self._queued_bytes = 0
         self._flying: set[int] = set()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[None]] = set()  # a task needs somebody who holds it
+        self._in_flight = 0
         self._wake = asyncio.Event()
         self._moved = clock.monotonic()
 
@@ -70,7 +71,7 @@ class Group:
             self._queued_bytes += size
         if not records:
             request.done.set_result(None)
-        if not self._sending:
+        if not self._in_flight:
             self._moved = self._clock.monotonic()
         self._wake.set()
         return request.done
@@ -78,7 +79,7 @@ class Group:
     @property
     def idle_seconds(self) -> float:
         """Return for how long nothing was confirmed or given up although there is something to publish."""
-        return self._clock.monotonic() - self._moved if self._sending or self._queue else 0.0
+        return self._clock.monotonic() - self._moved if self._in_flight or self._queue else 0.0
 
     async def run(self) -> None:
         """Publish until cancelled; what is in flight then is cancelled too."""
@@ -88,7 +89,7 @@ class Group:
                 if not self._has_full_group:
                     await self._clock.sleep(self._bounds.linger_seconds)
                 self._wake.clear()
-                while len(self._sending) < self._bounds.in_flight and (group := self._next()):
+                while self._in_flight < self._bounds.in_flight and (group := self._next()):
                     self._start(group)
         finally:
             for task in self._sending:
@@ -125,6 +126,7 @@ class Group:
     def _start(self, group: list[_Entry]) -> None:
         carts = {entry.pushed.cart_id for entry in group}
         self._flying |= carts
+        self._in_flight += 1
         task = asyncio.create_task(self._publish(group, carts))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -143,6 +145,7 @@ class Group:
                     entry.request.done.set_result(None)
         finally:
             self._flying -= carts
+            self._in_flight -= 1
             self._moved = self._clock.monotonic()
             self._wake.set()
 

@@ -93,7 +93,7 @@ def _record(index: int, text: bytes) -> Record | BadRecord:
         if b"NaN" in text or b"Infinity" in text:
             from_json(text, allow_inf_nan=False)
         if text.count(b"[") + text.count(b"{") > _SURELY_SHALLOW:
-            from_json(b"[[%b]]" % text)  # an event is one level deeper than its cart
+            from_json(b"[%b]" % text)  # an event is one level deeper than its cart
     except ValidationError as error:
         return _refused(index, text, error)
     except ValueError:
