@@ -13,6 +13,7 @@ from carts_consumer.quarantine import Quarantine
 from dataplatform import clients
 from dataplatform.clock import Clock, SystemClock
 from dataplatform.errors import ConfigurationError
+from dataplatform.lease import Lease
 from dataplatform.rawzone import RawZone
 from dataplatform.retry import Retrier, RetryPolicy, describe
 from dataplatform.schemas import QUARANTINE
@@ -21,7 +22,6 @@ from dataplatform.warehouse import Warehouse
 from eydp.environment import Context
 from eydp.redrive.deadletters import DeadLetters
 from eydp.redrive.entries import Entries
-from eydp.redrive.lease import Lease
 from eydp.redrive.ledger import Ledger
 from eydp.redrive.originals import Originals
 from eydp.redrive.publisher import Publisher
@@ -51,7 +51,7 @@ class Tools:
         retrier = Retrier(RetryPolicy(deadline_seconds=seconds / 2), self.clock)
         timeout = min(self.platform.request_timeout_seconds, seconds / 3)
         zone = RawZone(self.storage, self.platform.bucket_name, retrier, timeout_seconds=timeout)
-        return Lease(zone, what, self.run_id, self.clock, seconds=seconds)
+        return Lease(zone, lease_name(what), self.run_id, self.clock, seconds=seconds)
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
@@ -95,6 +95,11 @@ class Tools:
             )
         finally:
             await client.transport.close()
+
+
+def lease_name(what: str) -> str:
+    """Return the name of the lease's object."""
+    return f"_state/redrive/{what}.json"
 
 
 def working_with[T](context: Context, work: Callable[[Tools], Awaitable[T]]) -> T:

@@ -12,6 +12,7 @@ from google.api_core import exceptions as google
 from dataplatform import clients, settings
 from dataplatform.clock import Clock, SystemClock
 from dataplatform.errors import ConfigurationError
+from dataplatform.lease import Lease
 from dataplatform.logs import configure, logger
 from dataplatform.rawzone import RawZone
 from dataplatform.retry import Retrier, RetryPolicy, describe
@@ -20,12 +21,8 @@ from dataplatform.warehouse import Warehouse
 from eydp.archive.bucket import Bucket
 from eydp.archive.reader import Archive
 from eydp.environment import Context
-from eydp.redrive.lease import Lease
 from eydp.replay.jobs import Jobs
 from eydp.replay.settings import ReplaySettings
-
-#: Folder of the leases below `_state/`.
-_FOLDER = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,12 @@ class Upkeep:
         retrier = Retrier(RetryPolicy(deadline_seconds=seconds / 2), self.clock)
         timeout = min(self.platform.request_timeout_seconds, seconds / 3)
         zone = RawZone(self.storage, self.platform.bucket_name, retrier, timeout_seconds=timeout)
-        return Lease(zone, what, self.run_id, self.clock, seconds=seconds, folder=_FOLDER)
+        return Lease(zone, lease_name(what), self.run_id, self.clock, seconds=seconds)
+
+
+def lease_name(what: str) -> str:
+    """Return the name of the lease's object."""
+    return f"_state/replay/{what}.json"
 
 
 def working_with[T](

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from dataplatform.errors import BusyError, InvalidDataError
+from dataplatform.lease import Lease
 from dataplatform.rawzone import RawZone, Versioned
-from eydp.redrive.lease import Lease
 from support.clock import FakeClock
 
 
@@ -49,7 +49,7 @@ class _StillClock(FakeClock):
 
 
 def _lease(zone: _Zone, clock: FakeClock, run: str = "first") -> Lease:
-    return Lease(cast("RawZone", zone), "quarantine", run, clock, seconds=60)
+    return Lease(cast("RawZone", zone), "_state/redrive/quarantine.json", run, clock, seconds=60)
 
 
 async def _answer() -> int:

@@ -18,7 +18,8 @@ from eydp.archive.joined import joined_name, manifest_name, retired_name
 from eydp.iam.grants import COMPONENTS, OPERATOR, PUBSUB_AGENT, Grant, grants
 from eydp.iam.installation import IDENTITIES, Installation, example
 from eydp.iam.roles import CUSTOM_ROLES
-from eydp.redrive.lease import Lease
+from eydp.redrive import wiring as redrive
+from eydp.replay import wiring as upkeep
 
 OF = example()
 ROWS = grants(OF.platform)
@@ -119,7 +120,7 @@ CREATED = [
     ("compact", JOINED),
     ("compact", manifest_name(JOINED)),
     ("compact", retired_name(events_object("consumer-1", NOW, 1, "0123456789abcdef"))),
-    (OPERATOR, Lease(NOTHING, "quarantine", "run", CLOCK, seconds=60).name),
+    (OPERATOR, redrive.lease_name("quarantine")),
 ]
 
 
@@ -156,7 +157,7 @@ def test_the_states_that_are_replaced_are_ones_that_may_be() -> None:
 
 @pytest.mark.parametrize(("component", "what"), [("replay", "raw-tables"), ("compact", "compact-carts_events")])
 def test_the_lease_of_a_command_is_an_object_that_it_may_replace(component: str, what: str) -> None:
-    name = Lease(NOTHING, what, "run", CLOCK, seconds=60, folder="replay").name
+    name = upkeep.lease_name(what)
     assert any(name.startswith(prefix) for prefix in prefixes(component, "storage.objects.delete"))
 
 
