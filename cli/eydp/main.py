@@ -73,6 +73,9 @@ app.add_typer(dlq.app, name="dlq")
 
 def run() -> None:
     """Run the command line; a person's mistake ends in one sentence and an exit code."""
+    from dataplatform.frames import leave_out_frames
+
+    leave_out_frames()
     try:
         app()
     except Exception as raised:  # noqa: BLE001 - told to a person, or raised again

@@ -2,6 +2,10 @@
 
 import sys
 
-from carts_consumer.main import main
+from dataplatform.frames import leave_out_frames
+
+leave_out_frames()
+
+from carts_consumer.main import main  # noqa: E402 - it imports Google's clients, which is what the line above is for
 
 sys.exit(main())
