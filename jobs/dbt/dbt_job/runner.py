@@ -10,14 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataplatform.clients import http_address
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+from requests import RequestException
+
+from dataplatform.clients import bigquery_client, http_address
 from dataplatform.settings import EmulatorSettings, PlatformSettings, load
+from dbt_job.audit import marts_of, parse_options, refreshes, selects, under_audit
+from dbt_job.publish import Publisher
 from dbt_job.settings import DbtSettings, choose_target, dbt_environment
 from dbt_job.summary import NodeResult, Summary, Verdict, summarise, verdict_of_message
 from dbt_job.watch import Watch, unreachable
 
 #: dbt commands that never talk to the warehouse.
 _OFFLINE = frozenset({"parse", "list", "ls", "deps"})
+
+#: dbt commands that both write and test.
+_AUDITED = frozenset({"build", "retry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,11 @@ def run_dbt(args: Sequence[str], *, target: str | None = None, quiet_stdout: boo
             contextlib.redirect_stdout(sys.stderr) if quiet_stdout else contextlib.nullcontext(),
             watch.running() if watch else contextlib.nullcontext(),
         ):
-            result = _invoke(list(args))
+            publisher = _publisher(platform, emulators) if own.audit and command in _AUDITED else None
+            try:
+                result = _audited(list(args), publisher) if publisher else _invoke(list(args))
+            except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+                return ended(*_of_exception(error))
     if watch and watch.lost:
         return ended(Verdict.WAREHOUSE_AWAY, watch.lost)
     if result.exception is not None:
@@ -110,11 +123,35 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _invoke(args: list[str]) -> Any:
+def _invoke(args: list[str], manifest: Any = None) -> Any:
     # dbt takes two seconds to import; the help text should not.
     from dbt.cli.main import dbtRunner
 
-    return dbtRunner().invoke(args)
+    return dbtRunner(manifest=manifest).invoke(args)
+
+
+def _publisher(platform: PlatformSettings, emulators: EmulatorSettings) -> Publisher:
+    return Publisher(
+        bigquery_client(platform, emulators),
+        f"{platform.project}.{platform.dataset_analytics}",
+        timeout_seconds=platform.request_timeout_seconds,
+    )
+
+
+def _audited(args: list[str], publisher: Publisher) -> Any:
+    """Build marts under their audited names and publish them when all went well; a retry goes on where one failed."""
+    parsed = _invoke(["parse", *parse_options(args)])
+    if not parsed.success:
+        return parsed
+    marts = marts_of(parsed.result)
+    if args[0] != "retry":
+        refreshed, selected = refreshes(args), selects(args)
+        publisher.stage(marts, kept=lambda mart: selected or (mart.incremental and not refreshed))
+    result = _invoke(args, under_audit(parsed.result))
+    if result.success:
+        published = publisher.publish(marts)
+        print(f"published: {', '.join(published) or 'nothing'}", flush=True)  # noqa: T201 - among dbt's own lines
+    return result
 
 
 def _of_exception(error: BaseException) -> tuple[Verdict, str]:

@@ -29,6 +29,9 @@ class DbtSettings(Section):
     max_bytes_billed: int = Field(
         100 << 30, gt=0, description="A query of target `gke` that would read more bytes fails before it costs."
     )
+    audit: bool = Field(
+        default=True, description="`build` writes marts under another name and publishes them when no test failed."
+    )
     run_id: str = Field("", description="Label `run_id` of the BigQuery jobs; empty means dbt's invocation id.")
 
     def resolved_project_dir(self) -> Path:

@@ -20,7 +20,8 @@ final as (
         city,
 
         -- timestamps
-        ingested_at
+        ingested_at,
+        valid_from
 
     from users
 

@@ -35,9 +35,13 @@ renamed as (
         -- the load
         run_id,
         raw_uri,
-        ingested_at
+        ingested_at,
+        -- Since when the record is as it is, or came back as it was; rows of earlier releases don't say.
+        coalesce(valid_from, ingested_at) as valid_from
 
     from source
+    -- The raw table keeps the last version of what the shop took away.
+    where not coalesce(_deleted, false)
 
 ),
 
