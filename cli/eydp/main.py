@@ -15,6 +15,7 @@ from eydp.commands import (
     doctor,
     programs,
     provision,
+    push,
     quarantine,
     rebuild,
     replay,
@@ -61,6 +62,7 @@ app.command(context_settings=PASS_ON)(programs.poll)
 app.command(context_settings=PASS_ON)(programs.consume)
 app.command(context_settings=PASS_ON)(programs.batch)
 app.command(context_settings=PASS_ON)(programs.dbt)
+app.command()(push.push)
 app.command()(replay.replay)
 app.command()(rebuild.rebuild)
 app.command()(compact.compact)

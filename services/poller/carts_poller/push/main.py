@@ -78,7 +78,7 @@ async def serve() -> int:
             clock,
             patience_seconds=own.stalled_after_seconds / 2,
         )
-        await opened.enter_async_context(
+        probes = await opened.enter_async_context(
             HealthServer(health, registry, host=platform.metrics_host, port=platform.metrics_port)
         )
         working = {asyncio.create_task(client.run()), asyncio.create_task(group.run()), asyncio.create_task(looking)}
@@ -86,7 +86,9 @@ async def serve() -> int:
         server = Server(api, host=own.host, port=own.port, drain_seconds=own.drain_timeout_seconds)
         async with server:
             health.up("serving")
-            logger().info("push service started", topic=name, source=shop.name, port=server.port)
+            logger().info(
+                "push service started", topic=name, source=shop.name, port=server.port, metrics_port=probes.port
+            )
             _spare_the_collector()
             stopping = asyncio.create_task(stop.wait())
             ended, _ = await asyncio.wait({stopping, *working}, return_when=asyncio.FIRST_COMPLETED)
