@@ -43,7 +43,8 @@ def _no_text(value: Any) -> Any:
     return value
 
 
-Price = Annotated[Decimal, BeforeValidator(_no_text), Field(strict=False, ge=0, max_digits=38, decimal_places=9)]
+# The bounds stand before the validator: after it pydantic would check them in Python, which takes as long as the rest.
+Price = Annotated[Decimal, Field(strict=False, ge=0, max_digits=38, decimal_places=9), BeforeValidator(_no_text)]
 
 
 class _Text:

@@ -21,7 +21,7 @@ _SHOWN_IDS = 5
 class Index:
     """All entries of a run, sorted. `repeated` are the first ids that came more than once, of `repeated_count`."""
 
-    data: bytes
+    data: bytes | bytearray
     repeated: tuple[int, ...] = ()
     repeated_count: int = 0
 
@@ -37,8 +37,7 @@ class Index:
 
     def entries(self) -> Iterator[bytes]:
         """Yield the entries, by id."""
-        data = self.data
-        return (data[at : at + ENTRY_BYTES] for at in range(0, len(data), ENTRY_BYTES))
+        return _entries(self.data, 0, len(self.data))
 
     def removed_in(self, later: "Index", *, at_most: int) -> list[int] | None:
         """Return the ids that `later` no longer has, or None when they are more than `at_most`."""
@@ -62,7 +61,8 @@ class IndexBuilder:
         """So many entries are sorted at a time; what is sorted already costs sixteen bytes an entry."""
         self._run_entries = run_entries
         self._open: list[bytes] = []
-        self._runs: list[bytes] = []
+        self._data = bytearray()
+        self._starts: list[int] = []
         self._ordered = True
 
     def add(self, number: int, digest: bytes) -> None:
@@ -75,27 +75,33 @@ class IndexBuilder:
         """Return the index. Of two records with one id the one with the smaller digest is in it."""
         self._close()
         if self._ordered:
-            return Index(b"".join(self._runs))
+            return Index(self._data)
         merged, repeated = bytearray(), set[int]()
         last = b""
-        for each in heapq.merge(*(Index(run).entries() for run in self._runs)):
+        runs = [_entries(self._data, start, end) for start, end in pairwise([*self._starts, len(self._data)])]
+        for each in heapq.merge(*runs):
             if each[:_ID_BYTES] == last:
                 repeated.add(int.from_bytes(last))
                 continue
             last = each[:_ID_BYTES]
             merged += each
-        return Index(bytes(merged), tuple(sorted(repeated)[:_SHOWN_IDS]), len(repeated))
+        return Index(merged, tuple(sorted(repeated)[:_SHOWN_IDS]), len(repeated))
 
     def _close(self) -> None:
         if not self._open:
             return
         self._open.sort()
         ids = [each[:_ID_BYTES] for each in self._open]
-        before = self._runs[-1][-ENTRY_BYTES:-DIGEST_BYTES] if self._runs else b""
+        before = self._data[-ENTRY_BYTES:-DIGEST_BYTES]
         if ids[0] <= before or any(one == other for one, other in pairwise(ids)):
             self._ordered = False
-        self._runs.append(b"".join(self._open))
+        self._starts.append(len(self._data))
+        self._data += b"".join(self._open)
         self._open = []
+
+
+def _entries(data: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
+    return (bytes(data[at : at + ENTRY_BYTES]) for at in range(start, end, ENTRY_BYTES))
 
 
 class Known:
@@ -120,4 +126,4 @@ class Known:
         return True
 
     def _entry(self, place: int) -> bytes:
-        return self._data[place * ENTRY_BYTES : (place + 1) * ENTRY_BYTES]
+        return bytes(self._data[place * ENTRY_BYTES : (place + 1) * ENTRY_BYTES])

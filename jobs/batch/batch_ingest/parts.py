@@ -141,7 +141,7 @@ async def store(zone: RawZone, name: str, data: bytes, *, count: int) -> bytes:
     return data
 
 
-def compressed(text: bytes) -> bytes:
+def compressed(text: bytes | bytearray) -> bytes:
     """Return text as gzip that holds no time of its own."""
     data: bytes = igzip.compress(text, _LEVEL, mtime=0)
     return data

@@ -107,9 +107,7 @@ class Reader:
         return self._line(valid, payload)
 
     def _line(self, valid: Any, payload: bytes) -> Valid:
-        columns = (self._head + self._entity.columns(valid)).encode()
-        hashing = blake2b(columns, digest_size=DIGEST_BYTES)
-        hashing.update(payload)
-        digest = hashing.digest()
-        line = b'%b,"_digest":"%b","payload":%b}\n' % (columns, digest.hex().encode(), payload)
-        return Valid(valid["id"], line, digest)
+        body = b'%b,"payload":%b}\n' % ((self._head + self._entity.columns(valid)).encode(), payload)
+        digest = blake2b(body, digest_size=DIGEST_BYTES)
+        line = b'"_digest":"%b",%b' % (digest.hexdigest().encode(), body)
+        return Valid(valid["id"], line, digest.digest())

@@ -21,7 +21,7 @@ class BatchSettings(Section):
         "full", description="`incremental` loads only what the run before did not have; the table ends the same."
     )
     part_max_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = Field(
-        8 << 20, description="Bytes of lines in one part, before compression; a longer line has a part of its own."
+        4 << 20, description="Bytes of lines in one part, before compression; a longer line has a part of its own."
     )
     uploads_at_once: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Parts that are compressed and written while the next one is filled."
