@@ -1,7 +1,6 @@
 """The working loop: poll after poll without overlap while this process holds the lease, until somebody asks to stop."""
 
 import asyncio
-import random
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ class Loop:
             CorruptStateError: the state must be mended first.
             Exception: a bug.
         """
-        ticks = FixedRate(self.clock.monotonic(), self.interval_seconds)
+        ticks = FixedRate(self.clock.monotonic(), self.interval_seconds, self.jitter_seconds)
         keeping = asyncio.create_task(self.keep())
         try:
             while not self.stop.requested:
@@ -70,8 +69,7 @@ class Loop:
                     self.metrics.polls.labels("skipped").inc(tick.missed)
                     logger().warning("polls skipped, as one took longer than the interval", polls=tick.missed)
                 self.health.progress()
-                jitter = random.random() * self.jitter_seconds  # noqa: S311 - jitter is no secret
-                await self.stop.wait_for(max(0.0, tick.at + jitter - self.clock.monotonic()))
+                await self.stop.wait_for(max(0.0, tick.at - self.clock.monotonic()))
             if last is not None:
                 await asyncio.wait({last}, timeout=self.drain_seconds)
                 last.cancel()

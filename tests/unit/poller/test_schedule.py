@@ -43,3 +43,14 @@ def test_every_tick_is_used_or_missed(durations: list[float], interval: float) -
         now = tick.at
 
     assert round(now / interval) == len(durations) + missed
+
+
+def test_jitter_makes_each_tick_late_by_a_part_of_it_and_never_adds_up() -> None:
+    late = iter([0.5, 1.0, 0.0])
+    ticks = FixedRate(100.0, 60.0, 10.0, lambda: next(late))
+
+    assert [ticks.after(100.0 + 60 * number).at for number in range(3)] == [165.0, 230.0, 280.0]
+
+
+def test_jitter_is_never_longer_than_the_interval() -> None:
+    assert FixedRate(0.0, 2.0, 60.0, lambda: 1.0).after(0.0).at == 4.0
