@@ -1,13 +1,12 @@
 """The containers of a rendered release as processes: command, arguments, environment, probes, grace period."""
 
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ class Container:
     release: Sequence[Manifest]
     owner: str
     process: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
-    ports: dict[int, int] = field(default_factory=dict)
     log: Path = Path()
 
     @property
@@ -51,14 +49,17 @@ class Container:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the container would see, but for the address of its metrics: here all pods share one network."""
+        """What the container would see, but for the address of its metrics: here all pods share one network.
+
+        The program chooses the port. One that is chosen for it, among those that systems hand to outgoing connections,
+        may be such a connection's by the time it has started.
+        """
         given = {**settings_of(self.release, self.pod), **{v["name"]: v["value"] for v in self.spec["env"]}}
         for port in self.spec.get("ports", []):
             number = port["containerPort"]
             assert given["EYDP_METRICS_PORT"] == str(number)
             assert given["EYDP_METRICS_HOST"] == "0.0.0.0"
-            self.ports.setdefault(number, free_port())
-            given |= {"EYDP_METRICS_HOST": "127.0.0.1", "EYDP_METRICS_PORT": str(self.ports[number])}
+            given |= {"EYDP_METRICS_HOST": "127.0.0.1", "EYDP_METRICS_PORT": "0"}
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "PYTHONPATH": import_path_of_all(),
@@ -92,8 +93,11 @@ class Container:
     def probe(self, kind: str) -> bool:
         """Whether one probe passes."""
         get = self.spec[f"{kind}Probe"]["httpGet"]
-        (number,) = (port["containerPort"] for port in self.spec["ports"] if port["name"] == get["port"])
-        url = f"http://127.0.0.1:{self.ports[number]}{get['path']}"
+        assert get["port"] in {port["name"] for port in self.spec["ports"]}
+        listening = re.search(r'"metrics_port": ?(\d+)', self.said)
+        if listening is None:
+            return False
+        url = f"http://127.0.0.1:{listening[1]}{get['path']}"
         try:
             with urllib.request.urlopen(url, timeout=self.spec[f"{kind}Probe"]["timeoutSeconds"]) as answer:
                 return bool(answer.status == 200)
@@ -138,13 +142,6 @@ def import_path_of_all() -> str:
     root = Path(__file__).parents[2]
     folders = ("common", "services/poller", "services/consumer", "jobs/batch", "jobs/dbt", "local", "cli")
     return ":".join([*(str(root / folder) for folder in folders), import_path()])
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def emulators(stack_env: Mapping[str, str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from chart.containers import Container, emulators
+from dataplatform.schemas import RAW_TABLES, WORK_TABLES
 from support.chart import SCENARIOS, objects, pods, rendered, template
 from support.manifests import Manifest
 from support.programs import until
@@ -105,7 +106,11 @@ def test_every_workload_of_the_local_values_is_started_here() -> None:
 def test_every_container_does_its_work_and_stops_within_its_grace_period(release_of: Any) -> None:
     release: Release = release_of()
 
-    assert "13 changed" in release.run(f"Job/{NAME}-provision")
+    *lines, last = release.run(f"Job/{NAME}-provision").splitlines()
+    created = [line.split()[1] for line in lines if line.startswith("create ")]
+    assert last == f"{len(created)} changed"
+    assert created.count("table") == len((*RAW_TABLES, *WORK_TABLES))
+    assert {"bucket", "dataset", "table", "topic", "subscription"} <= set(created)
     works(release)
 
 
