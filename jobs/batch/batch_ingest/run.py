@@ -217,8 +217,10 @@ class Batch:
         """Bring an object of quarantined records into `bq_raw.quarantine`."""
         uri = self.zone.uri(name)
         found = await self.zone.read(name)
+        if found is None:
+            raise InvalidDataError(f"{uri} of run {run.run_id} is not there any more")
         try:
-            rows = quarantine.rows(run.entity.name, found.data if found else b"", uri)
+            rows = quarantine.rows(run.entity.name, found.data, uri)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise InvalidDataError(f"{uri} is no object of quarantined records: {error}") from error
         return await self.loader.quarantine(run, uri, rows)
