@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import yaml
 
 from localcloud.services import import_path
 from support.chart import errors
+from support.free_port import free_port
 from support.manifests import ROOT, Manifest, kustomize
 
 LOCAL = ROOT / "k8s" / "local"
@@ -102,13 +102,6 @@ def test_with_volumes_buckets_and_datasets_outlive_their_pods() -> None:
     for name in claims:
         volumes = {volume["name"]: volume for volume in pod(name, "persistent")["volumes"]}
         assert volumes["data"] == {"name": "data", "persistentVolumeClaim": {"claimName": name}}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

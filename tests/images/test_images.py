@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from image_builder.size import megabytes, mounted
 from images.container import Built, for_containers, run, running
 from images.recipes import RECIPE, recipe
 from support import programs
+from support.free_port import free_port
 from support.programs import own_names, until
 
 pytestmark = [
@@ -148,7 +148,7 @@ def test_the_images_take_a_shops_data_to_the_marts(image: Images, stack_env: dic
 def test_a_service_becomes_ready_is_healthy_and_stops_on_sigterm_as_process_1(
     image: Images, stack_env: dict[str, str], tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    port = _free_port()
+    port = free_port()
     names = own_names(stack_env) | {"EYDP_METRICS_PORT": str(port)}
     programs.run(names, "eydp", "provision")
     with running(image(name), folder=tmp_path, environment=for_containers(names), tmp=False) as container:
@@ -173,7 +173,7 @@ def test_the_health_check_fails_where_nothing_listens(image: Images, name: str, 
     printed = run(
         image(name),
         folder=tmp_path,
-        environment={"EYDP_METRICS_PORT": str(_free_port())},
+        environment={"EYDP_METRICS_PORT": str(free_port())},
         entrypoint=command,
         code=1,
     )
@@ -202,12 +202,6 @@ def test_the_same_recipe_makes_the_same_layers(base: str) -> None:
         layers.append(json.loads(output(["buildah", "inspect", "--type", "image", name]))["OCIv1"]["rootfs"])
         output(["buildah", "rmi", name])
     assert layers[0] == layers[1]
-
-
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 def _status(port: int, path: str) -> int:

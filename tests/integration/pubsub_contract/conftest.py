@@ -9,7 +9,6 @@ import json
 import os
 import queue
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -31,6 +30,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from support.free_port import free_port
 
 START_SECONDS = 40.0
 WAIT_SECONDS = 15.0
@@ -121,9 +122,7 @@ def google_backend() -> Iterator[Backend]:
     jar = _google_jar()
     if jar is None:
         pytest.skip("Google's emulator needs java and the gcloud component pubsub-emulator")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["java", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
     with _process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + START_SECONDS
