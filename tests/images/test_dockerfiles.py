@@ -15,7 +15,9 @@ from images.dockerfile import Dockerfile, Instruction, parse
 each_image = pytest.mark.parametrize("image", IMAGES.values(), ids=lambda image: image.name)
 
 #: What of the repository an image has besides packages.
-PROJECT_OF_DBT = {f"jobs/dbt/{name}" for name in ("dbt_project.yml", "profiles.yml", "macros", "models", "tests")}
+PROJECT_OF_DBT = {
+    f"jobs/dbt/{name}" for name in ("dbt_project.yml", "profiles.yml", "macros", "models", "snapshots", "tests")
+}
 
 
 def read(image: Image) -> Dockerfile:
