@@ -15,6 +15,7 @@ import pytest
 from localcloud.fakestore.client import FakeStoreAdmin
 from support import golden
 from support.programs import own_names, run, start, until
+from support.pubsub import rows
 
 
 @pytest.fixture
@@ -47,9 +48,8 @@ def _figures(environment: Mapping[str, str], cwd: Path) -> dict[str, dict[str, A
     return {check["figure"]: check for check in json.loads(done.stdout)}
 
 
-def _events(environment: Mapping[str, str], cwd: Path) -> int:
-    query = f"select count(distinct event_id) as n from {environment['EYDP_DATASET_RAW']}.carts_events"  # noqa: S608 - the name is this test's own
-    return int(json.loads(run(environment, "eydp", "sql", "--json", query, cwd=str(cwd)).stdout)[0]["n"])
+def _events(environment: Mapping[str, str]) -> int:
+    return int(rows(environment, "select count(distinct event_id) as n from {raw}.carts_events")[0]["n"])
 
 
 async def _change(shop: str) -> None:
@@ -68,6 +68,7 @@ async def _change(shop: str) -> None:
         )
 
 
+@pytest.mark.timeout(600)
 async def test_every_change_of_the_shop_reaches_the_marts_exactly_once(
     environment: dict[str, str], shop: str, tmp_path: Path
 ) -> None:
@@ -75,12 +76,12 @@ async def test_every_change_of_the_shop_reaches_the_marts_exactly_once(
     poller, consumer = start(environment, "carts_poller"), start(environment, "carts_consumer")
     try:
         run(environment, "batch_ingest")
-        until(lambda: _events(environment, tmp_path) == golden.CARTS, "the arrival of the first events")
+        until(lambda: _events(environment) == golden.CARTS, "the arrival of the first events")
         run(environment, "dbt_job", "build", cwd=str(tmp_path))
         before = _figures(environment, tmp_path)
 
         await _change(shop)
-        until(lambda: _events(environment, tmp_path) == golden.CARTS + 3, "the arrival of the changes")
+        until(lambda: _events(environment) == golden.CARTS + 3, "the arrival of the changes")
         run(environment, "batch_ingest")
     finally:
         endings = {}

@@ -37,7 +37,7 @@ def run(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     assert done.returncode == code, f"{module} {arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
