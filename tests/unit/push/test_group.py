@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carts_poller.push.group import Bounds, Group
@@ -159,6 +159,7 @@ class _Network:
             answer.set_result(None)
 
 
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=5), max_size=12),
     st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=30),
