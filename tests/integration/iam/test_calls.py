@@ -5,15 +5,18 @@ import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from eydp.iam import roles
 from eydp.iam.grants import grants
 from eydp.iam.installation import example
+from support.events import event
 from support.proxy import Faults, Moment
 from support.proxy_grpc import GrpcProxy
 from support.proxy_http import HttpProxy
+from support.pubsub import publish
 
 #: What a call needs; an empty text where everybody may make it. Only the rights that the platform uses are listed.
 PERMISSIONS = {
@@ -30,6 +33,8 @@ PERMISSIONS = {
     r"GET /storage/v1/b/[^/]+/o/.+": "storage.objects.get",
     r"GET /download/storage/v1/b/[^/]+/o/.+": "storage.objects.get",
     r"POST /upload/storage/v1/b/[^/]+/o": "storage.objects.create",
+    r"POST /storage/v1/b/[^/]+/o/.+/copyTo/.+": "storage.objects.create",
+    r"DELETE /storage/v1/b/[^/]+/o/.+": "storage.objects.delete",
     # The list holds those that the caller may look at.
     r"GET /bigquery/v2/projects/[^/]+/datasets(/[^/]+)?": "bigquery.datasets.get",
     r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/routines": "bigquery.routines.list",
@@ -37,6 +42,7 @@ PERMISSIONS = {
     r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+": "bigquery.tables.get",
     r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+/data": "bigquery.tables.getData",
     r"(PATCH|PUT) /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+": "bigquery.tables.update",
+    r"POST /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables": "bigquery.tables.create",
     r"DELETE /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+": "bigquery.tables.delete",
     # Whoever starts a job may look at it.
     r"POST /(upload/)?bigquery/v2/projects/[^/]+/(jobs|queries)": "bigquery.jobs.create",
@@ -114,17 +120,25 @@ def held(component: str) -> set[str]:
 @pytest.mark.timeout(600)
 async def test_no_program_makes_a_call_that_its_roles_do_not_allow(stack_env: dict[str, str]) -> None:
     await run("eydp provision", stack_env)
+    stack_env = {**stack_env, "EYDP_REPLAY_RAW_MARGIN_SECONDS": "0"}
     used: dict[str, set[str]] = {}
     for component, command in (
         ("batch", "batch_ingest"),
         ("poller", "carts_poller --once"),
         ("consumer", "carts_consumer --until-idle"),
         ("dbt", "dbt_job build"),
+        ("replay", "eydp replay"),
+        ("replay", "eydp replay --entity quarantine"),
+        ("compact", f"eydp compact --date {datetime.now(UTC):%Y-%m-%d}"),
     ):
+        if component == "compact":  # of three objects two at least are of one hour
+            for number in (1, 2):
+                await asyncio.to_thread(publish, {**stack_env, "EYDP_TOPIC": "carts-events"}, [event(cart_id=number)])
+                await run("carts_consumer --until-idle", stack_env)
         noted = Noted()
         async with noting(stack_env, noted) as environment:
             await run(command, environment)
-        used[component] = {permission for call in noted.calls if (permission := needed(call))}
+        used.setdefault(component, set()).update(right for call in noted.calls if (right := needed(call)))
     assert {component: permissions - held(component) for component, permissions in used.items()} == {
         component: set() for component in used
     }
@@ -133,3 +147,5 @@ async def test_no_program_makes_a_call_that_its_roles_do_not_allow(stack_env: di
     assert used["consumer"] >= {"pubsub.subscriptions.consume", "storage.objects.create", "bigquery.tables.updateData"}
     assert used["batch"] >= {"storage.objects.create", "bigquery.jobs.create", "bigquery.tables.get"}
     assert "bigquery.jobs.create" in used["dbt"]
+    assert used["replay"] >= {"storage.objects.get", "storage.objects.list", "bigquery.tables.create"}
+    assert used["compact"] >= {"storage.objects.list", "storage.objects.delete"}
