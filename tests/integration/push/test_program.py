@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.errors import ConfigurationError
+from eydp.push import Client, Part
 from support.programs import run, until
 
 from .conftest import KEY, Program, PubSub, environment, serving
@@ -95,6 +97,22 @@ def test_an_outage_is_a_503_and_the_same_request_is_harmless_during_it_and_after
         assert program.push(body, idempotency_key="outage")[:2] == (202, '{"accepted": 2}')
     assert [record.cart_id for record in program.published()] == [1, 2]
     assert 'push_requests_total{status="503"}' in program.health("/metrics")[1]
+
+
+def test_the_example_client_waits_out_an_outage_and_doubles_nothing(program: Program) -> None:
+    program.pubsub.faults(reject={"method": "Publish", "code": "UNAVAILABLE"})
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        program.pubsub.faults()
+
+    client = Client(program.url, KEY, patience_seconds=60, sleep=sleep)
+    assert client.push(Part("application/json", cart(1))) == 1
+    assert pauses == [2]
+    assert [record.cart_id for record in program.published()] == [1]
+    with pytest.raises(ConfigurationError, match="No active key made this signature"):
+        Client(program.url, OTHER_KEY, patience_seconds=60, sleep=sleep).push(Part("application/json", cart(1)))
 
 
 def test_neither_key_nor_body_is_ever_logged(program: Program) -> None:

@@ -227,6 +227,44 @@ async def test_a_body_of_unknown_length_is_counted_while_it_arrives(tmp_path: Pa
         assert answer.status == 413
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", b"Content-Length: 50\r\n\r\n["],
+    ids=["chunked", "length"],
+)
+async def test_a_body_that_breaks_off_is_the_clients_fault(tmp_path: Path, framing: bytes) -> None:
+    async with AsyncExitStack() as opened:
+        at = await world(opened, tmp_path)
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.client.port)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in at.signed(b"[").items())
+        writer.write(f"POST {EVENTS_PATH} HTTP/1.1\r\nHost: x\r\n{headers}".encode() + framing)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        assert b"HTTP/1.1 5" not in answer
+        assert at.shop.topic.records == []
+        assert at.api.room.requests == 0
+
+
+async def test_a_fault_of_the_service_is_a_500_and_the_log_quotes_nothing_of_the_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken:
+        def claimed(self, timestamp: str | None, signature: str | None) -> Any:
+            raise ValueError(f"secret {timestamp} {signature}")
+
+    async with running(tmp_path) as shop:
+        broken: Any = Broken()
+        api = Api(broken, shop.settings, shop.clock, shop.metrics)
+        async with TestClient(TestServer(api.application())) as client:
+            answer = await client.post(EVENTS_PATH, data=text(1), headers={"Content-Type": JSON})
+            assert (answer.status, (await answer.json(content_type=PROBLEM_TYPE))["code"]) == (500, "internal")
+    said = capsys.readouterr().out
+    assert "ValueError" in said
+    assert "secret" not in said
+
+
 async def test_routes_that_are_not_there_are_answered_in_the_same_shape(tmp_path: Path) -> None:
     async with AsyncExitStack() as opened:
         at = await world(opened, tmp_path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +17,6 @@ from carts_poller.push.signature import IDEMPOTENCY_HEADER, SIGNATURE_HEADER, TI
 from dataplatform.clock import Clock
 from dataplatform.logs import logger
 from dataplatform.metrics import PushMetrics
-from dataplatform.retry import describe
 
 _KINDS: dict[str, Kind] = {"application/json": "json", "application/x-ndjson": "ndjson"}
 _STATUSES = frozenset({202, *(code.status for code in Code)})
@@ -77,6 +77,8 @@ class Api:
             raise ProblemError(Code.SLOW, f"{self._settings.body_timeout_seconds:g} s are given to the body") from None
         except web.HTTPRequestEntityTooLarge:
             raise self._too_large() from None
+        except (web.RequestPayloadError, ConnectionError):  # nobody may be there any more to be told
+            raise ProblemError(Code.NOT_JSON, "the body broke off, or its framing is malformed") from None
 
     def _too_large(self) -> ProblemError:
         return ProblemError(Code.TOO_LARGE, f"split it: {self._settings.max_body_bytes} bytes are taken at once")
@@ -93,16 +95,20 @@ class Api:
             allowed = {name: value for name, value in error.headers.items() if name == hdrs.ALLOW}
             word = error.reason.lower().replace(" ", "_")
             response = _problem(error.status, shape(error.status, word, error.reason, "see /v1/openapi.json"), allowed)
-        except ConnectionError:  # the client is gone before its body was there
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug: the client is told so, and the log says what
-            logger().error("a request failed", reason=f"{type(error).__name__}: {describe(error)}")
+        except Exception as error:  # noqa: BLE001 - a bug: the client is told so, and the log says where
+            logger().error("a request failed", reason=type(error).__name__, where=_where(error))
             response = _problem(500, shape(500, "internal", "Internal error", "this is a fault of the service"), {})
         if request.path == EVENTS_PATH:
             known = response.status in _STATUSES
             self._metrics.requests.labels(str(response.status) if known else "other").inc()
             self._metrics.request_seconds.observe(self._clock.monotonic() - started)
         return response
+
+
+def _where(error: Exception) -> str:
+    """Return the line that raised it. The error's own words may quote what was sent."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.name}, line {last.lineno} of {last.filename}"
 
 
 def _kind(request: web.Request) -> Kind:
