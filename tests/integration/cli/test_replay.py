@@ -135,18 +135,25 @@ def test_quarantine_gets_the_rows_of_all_its_writers(here: Place) -> None:
         "quarantine/carts_events/dt=2026-11-20/ab.jsonl.gz",
         [opaque_line({**of_message, "quarantined_at": rfc3339(NOON + timedelta(minutes=1))}, b"{")],
     )
+    refused = {**of_message, "quarantine_id": "m2", "stage": "append", "message_id": "9-1"}
+    here.quarantined("quarantine/carts_events/dt=2026-11-20/ac.jsonl.gz", [opaque_line(refused, b"{}")])
     here.quarantined("quarantine/products/dt=2026-11-20/bb.jsonl.gz", [opaque_line(of_record, b'{"id": 1}')])
     here.quarantined("quarantine/carts_events/dt=2026-11-20/cc.jsonl.gz", [record_line(of_cart, b'{"id": "x"}')])
 
-    assert replayed(here, "--entity", "quarantine")["appended"] == 4, "a copy of a message is no entry of its own"
+    assert replayed(here, "--entity", "quarantine")["appended"] == 5, "a copy of a message is no entry of its own"
     assert replayed(here, "--entity", "quarantine")["appended"] == 0
     rows = here.rows("select * from {raw}.quarantine order by quarantine_id, raw_uri, attributes is null")
-    assert [row["quarantine_id"] for row in rows] == ["c1", "m1", "m1", "r1"]
-    poller, first, record = rows[0], rows[1], rows[3]
+    assert [row["quarantine_id"] for row in rows] == ["c1", "m1", "m1", "m2", "r1"]
+    poller, first, record = rows[0], rows[1], rows[4]
     assert original(poller) == {"id": "x"}
     assert poller["quarantined_at"].date() == DAY
     assert (first["message_id"], first["source"], first["delivery_attempt"]) == ("17", "other", 2)
     assert (record["entity"], record["source"], record["quarantined_at"]) == ("products", "fakestore", NOON)
+
+    # A row that BigQuery refused is in the archive too, and is not missing.
+    here.archived([message(cart(9))])
+    events = replayed(here)
+    assert (events["refused"], events["found"], events["appended"]) == (1, 0, 0)
 
 
 def _redriven() -> dict[str, str]:
