@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import batched
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,8 @@ from dataplatform.schemas import CART_EVENTS, Column
 _AT_ONCE = 500
 _EXACT_IN_A_DOUBLE = 2**53
 _EPOCH_DAY = date(1970, 1, 1)
+#: The rows of a run share `ingested_at`, those of one publish request their time.
+_stamp = lru_cache(maxsize=1_024)(stamp)
 #: The REST API's names of types, as the Write API calls them.
 _WRITE_API_NAMES = {"INTEGER": "INT64", "FLOAT": "DOUBLE", "FLOAT64": "DOUBLE", "BOOLEAN": "BOOL"}
 
@@ -105,7 +108,7 @@ def load_line(given: Iterable[Column], row: Any) -> bytes:
 def _value(column: Column, value: Any) -> Any:
     match column.type:
         case "TIMESTAMP":
-            return stamp(value)
+            return _stamp(value)
         case "DATE":
             return (_EPOCH_DAY + timedelta(days=value)).isoformat()
         case "INT64":
@@ -120,8 +123,11 @@ def _received(line: Line) -> Any:
     message = received.message
     message.data = line.payload
     message.message_id = line.fields["message_id"]
-    message.attributes.update(line.fields["attributes"])
-    message.publish_time.FromJsonString(line.fields["publish_time"])
+    for name, value in line.fields["attributes"].items():
+        message.attributes[name] = value
+    # Protobuf's own parser of times takes four times as long.
+    seconds, rest = divmod(microseconds(datetime.fromisoformat(line.fields["publish_time"])), 1_000_000)
+    message.publish_time.seconds, message.publish_time.nanos = seconds, rest * 1_000
     return received
 
 
