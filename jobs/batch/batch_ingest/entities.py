@@ -28,6 +28,8 @@ class Entity:
     load_table: schemas.Table
     columns: Callable[[Any], str]
     personal: bool
+    unused: frozenset[str]
+    """Fields of the source that are known and make no column."""
 
 
 ENTITIES: Mapping[str, Entity] = MappingProxyType(
@@ -41,6 +43,7 @@ ENTITIES: Mapping[str, Entity] = MappingProxyType(
             schemas.PRODUCTS_LOAD,
             product_columns,
             personal=False,
+            unused=frozenset(),
         ),
         "users": Entity(
             "users",
@@ -51,6 +54,7 @@ ENTITIES: Mapping[str, Entity] = MappingProxyType(
             schemas.USERS_LOAD,
             user_columns,
             personal=True,
+            unused=frozenset({"__v", "password"}),
         ),
     }
 )

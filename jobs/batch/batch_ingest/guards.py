@@ -59,9 +59,10 @@ def check(case: Case, allowed: Collection[str] = ()) -> None:
         logger().warning("guard overridden", entity=case.entity.name, guard=guard, why=why)
 
 
-def new_fields(entity: Entity, findings: Findings) -> list[str]:
-    """Return fields that the contract does not know; they are kept in the payload."""
-    return sorted(set(findings.fields) - entity.fields)[:_SHOWN_FIELDS]
+def new_fields(entity: Entity, findings: Findings, held: Loaded | None) -> list[str]:
+    """Return fields that neither the contract nor the last load knows; they are kept in the payload."""
+    known = entity.fields | entity.unused | set(held.fields if held else ())
+    return sorted(set(findings.fields) - known)[:_SHOWN_FIELDS]
 
 
 def _tripped(case: Case) -> Iterator[tuple[Guard, str]]:

@@ -148,7 +148,7 @@ class Batch:
         report.received(received, self.zone)
         state = TableState(self.zone, run.entity)
         await state.read()
-        if new := guards.new_fields(run.entity, findings):
+        if new := guards.new_fields(run.entity, findings, state.loaded):
             logger().warning("the source has new fields; the payload keeps them", entity=run.entity.name, fields=new)
         intact = state.loading is not None or await self.holds(run.entity, state.loaded)
         guards.check(Case(received, state.loaded, self.settings, intact=intact), self.allowed)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from batch_ingest.entities import ENTITIES
+from batch_ingest.main import main
 from batch_ingest.verify import verify
 from dataplatform.errors import ConfigurationError
 from dataplatform.schemas import LOAD_AUDIT, PRODUCTS, PRODUCTS_LOAD, QUARANTINE, RAW_TABLES
@@ -24,7 +25,7 @@ def sentence(run: Finished) -> str:
 async def test_it_loads_both_entities_and_tells_each_in_one_line(world: World, tmp_path: Path) -> None:
     world.extra["EYDP_BATCH_METRICS_FILE"] = str(tmp_path / "batch.prom")
 
-    run = await world.program("--date", "2026-11-23")
+    run = await world.program("--date", "2026-11-23", "--from-source")
 
     assert (run.code, run.errors) == (0, "")
     lines = [(line["message"], line["entity"], line["loaded"], line["logical_date"]) for line in run.logs]
@@ -71,6 +72,21 @@ async def test_an_entity_that_fails_does_not_keep_the_other_from_its_load(world:
     assert len(await world.rows("Users")) == golden.USERS
 
 
+async def test_a_past_day_comes_from_the_raw_zone_and_a_guard_is_overridden_by_its_name(world: World) -> None:
+    day = ("--entity", "products", "--date", "2026-11-23")
+    missing = await world.program(*day)
+    await world.shop.misbehave("duplicate_ids", routes="/products")
+    refused = await world.program(*day, "--from-source")
+    await world.shop.misbehave("empty_list", routes="/products")
+    loaded = await world.program(*day, "--allow", "duplicate_ids")
+
+    assert (missing.code, refused.code, loaded.code) == (65, 65, 0)
+    assert sentence(missing).startswith("the raw zone has no products of 2026-11-23, and the source has no past")
+    assert "--allow duplicate_ids loads them nevertheless" in sentence(refused)
+    rows = await world.rows("Products")
+    assert len({row["id"] for row in rows}) == len(rows) > 10
+
+
 async def test_without_a_bucket_it_says_so_and_how_to_mend_it(bare_world: World) -> None:
     run = await bare_world.program()
 
@@ -113,19 +129,22 @@ async def test_a_misspelt_setting_is_one_sentence(bare_world: World) -> None:
     [
         (["--date", "24.11.2026"], "is not a day such as 2026-11-24"),
         (["--date", "2999-01-01"], "2999-01-01 is in the future"),
+        (["--date", "2026-11-20..2026-11-19"], "ends before it begins"),
+        (["--date", "2026-11-19..2026-11-20", "--from-source"], "the source has no past"),
+        (["--allow", "everything"], "invalid choice: 'everything'"),
+        (["--parallel", "0"], "'0' is not a number from 1 on"),
         (["--entity", "carts"], "invalid choice: 'carts'"),
     ],
-    ids=["no date", "future", "no entity"],
+    ids=["no date", "future", "backwards", "range from source", "no guard", "no days", "no entity"],
 )
-async def test_a_wrong_argument_is_refused_without_any_settings(
-    bare_world: World, arguments: list[str], complaint: str
+def test_a_wrong_argument_is_refused_without_any_settings(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bare_world.extra["EYDP_PROJECT"] = ""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
 
-    run = await bare_world.program(*arguments)
-
-    assert run.code == 2
-    assert complaint in run.errors
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
 
 
 async def test_help_needs_no_settings(bare_world: World) -> None:

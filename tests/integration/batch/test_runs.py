@@ -112,6 +112,28 @@ async def test_a_product_that_comes_back_is_a_row_again(world: World) -> None:
     assert [row for number, row in rows.items() if number != 3] == [row for row in before if row["id"] != 3]
 
 
+async def test_an_incremental_load_changes_what_changed_and_nothing_else(world: World) -> None:
+    await world.load("products", mode="incremental")
+    before = {row["id"]: row for row in await world.rows("Products")}
+    await world.shop.patch("products", 1, price=7)
+    await world.shop.delete("products", 3)
+    added = await world.shop.put("products", {"title": "Lamp", "price": 7.25, "category": "light"})
+
+    report = await world.load("products", date(2026, 11, 25), mode="incremental")
+
+    after = {row["id"]: row for row in await world.rows("Products")}
+    assert report.loaded_count == golden.PRODUCTS
+    assert {number for number, row in after.items() if row != before.get(number)} == {1, 3, added["id"]}
+    assert (
+        (after[1]["price"], after[1]["run_id"])
+        == (7, report.run_id)
+        == (after[1]["price"], after[added["id"]]["run_id"])
+    )
+    assert (after[3]["_deleted"], after[3]["run_id"]) == (True, before[3]["run_id"])
+    job = world.bigquery.get_job(report.job_ids[0])
+    assert (job.job_type, job.output_rows) == ("load", 2)
+
+
 async def test_small_parts_make_several_objects_and_the_same_rows(world: World) -> None:
     report = await world.load("products", part_max_bytes=4_000)
 

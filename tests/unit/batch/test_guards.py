@@ -95,7 +95,9 @@ def test_a_field_that_only_some_records_had_may_vanish() -> None:
 def test_a_field_that_the_contract_does_not_know_is_told_and_stops_nothing() -> None:
     found = Findings(100, 0, fields={**ALL, "loyalty": 3})
     check(case(found, held()))
-    assert new_fields(receipt(found).run.entity, found) == ["loyalty"]
+    entity = receipt(found).run.entity
+    assert new_fields(entity, found, held()) == ["loyalty"]
+    assert new_fields(entity, found, Loaded("20261123-ab", DAY, 100, {**ALL, "loyalty": 1})) == []
 
 
 def test_a_day_before_the_one_that_the_table_holds_is_refused_and_the_same_day_is_not() -> None:
