@@ -111,7 +111,7 @@ def _told(error: HTTPError) -> Exception:
             if error.code >= 500
             else PlatformError(f"it answered {error.code}")
         )
-    if error.code in {408, 429, 503}:
+    if error.code in {408, 409, 429, 503}:  # 409: the same body was sent in this very second
         after = error.headers.get("Retry-After", "")
         return _LaterError(sentence, int(after) if after.isdigit() else 0)
     if error.code == 401:

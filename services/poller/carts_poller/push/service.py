@@ -122,7 +122,9 @@ class Service:
         signed = incoming.claim
         self.signatures.sweep(self._now)
         if signed.mac in self.signatures:
-            raise ProblemError(Code.REPLAYED, "sign anew, or give an Idempotency-Key to make retries harmless")
+            raise ProblemError(
+                Code.REPLAYED, "sign with another time; a retry needs the Idempotency-Key of the first try"
+            )
         if self.signatures.full:
             raise ProblemError(
                 Code.BUSY, "too many signatures to remember", retry_after=self._settings.retry_after_seconds
