@@ -121,7 +121,7 @@ async def test_a_load_that_was_cut_off_is_followed_by_a_full_one_whatever_came_s
     world.tables.merge = dies  # type: ignore[method-assign]  # this one merge is the last thing that the process does
     with pytest.raises(DeathError):
         await world.load(records(AFTER), DAY + timedelta(days=1), mode="incremental")
-    world.tables.merge = merge  # type: ignore[method-assign]  # as it was
+    world.tables.merge = merge  # type: ignore[method-assign]  # the next process merges as ever
 
     await world.load(records(BEFORE), DAY + timedelta(days=2), mode="incremental")
 
