@@ -172,7 +172,10 @@ class Rebuild:
         calls = Calls(tools.retrier, timeout_seconds=tools.platform.request_timeout_seconds)
         async for _ in provision_warehouse(tools.bigquery, tools.platform, calls, dry_run=False):
             pass  # the dataset and tables that were dropped
-        await asyncio.gather(*(self._swap_one(table) for table in schemas.RAW_TABLES))
+        # The events last: their new rows count as young, and a run that died here must not be kept out by them.
+        others = [table for table in schemas.RAW_TABLES if table is not schemas.CART_EVENTS]
+        await asyncio.gather(*(self._swap_one(table) for table in others))
+        await self._swap_one(schemas.CART_EVENTS)
         report.swapped = [table.name for table in schemas.RAW_TABLES]
 
     async def _swap_one(self, table: Table) -> None:
