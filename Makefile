@@ -35,10 +35,11 @@ test: setup ## Run the tests (starts the embedded stack by itself)
 test-long: setup ## Run the long campaigns too: hundreds of kills, outages, a soak
 	@$(bin)/python -m pytest --timeout 3600 $(parallel) $(ARGS)
 
-lint: setup ## Check style, types, locks, generated pages, chart, Dockerfiles and what every file must keep to
+lint: setup ## Check style, types, SQL, locks, generated pages, chart, Dockerfiles and what every file must keep to
 	@$(bin)/ruff check $(python)
 	@$(bin)/ruff format --check $(python)
 	@$(bin)/mypy $(python)
+	@cd jobs/dbt && ../../$(bin)/sqlfluff lint --nocolor --disable-progress-bar models tests
 	@$(bin)/python scripts/check_lock.py
 	@$(bin)/python scripts/check_tree.py
 	@$(bin)/python -m eydp.reference --check

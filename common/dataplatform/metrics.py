@@ -182,4 +182,26 @@ class BatchMetrics:
         )
 
 
-ALL = (PollerMetrics, PushMetrics, ConsumerMetrics, BatchMetrics)
+class DbtMetrics:
+    """What one daily dbt run says of itself at its end."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.nodes = Gauge(
+            "dbt_nodes",
+            "Models, tests and sources of the last run, by kind and status.",
+            ["kind", "status"],
+            registry=registry,
+        )
+        self.step_seconds = Gauge(
+            "dbt_step_seconds",
+            "Seconds of each step: source freshness, build, docs generate, retry.",
+            ["what"],
+            registry=registry,
+        )
+        self.run_seconds = Gauge("dbt_run_seconds", "Seconds of the last run.", registry=registry)
+        self.last_success = Gauge(
+            "dbt_last_success_timestamp_seconds", "Unix time of the last run that published.", registry=registry
+        )
+
+
+ALL = (PollerMetrics, PushMetrics, ConsumerMetrics, BatchMetrics, DbtMetrics)

@@ -90,7 +90,13 @@ echo 'grants of dbt'
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataViewer` ON SCHEMA `my-project`.`bq_raw` TO "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt"' >/dev/null
 # creates, replaces, describes and drops the views and tables of the models
 bq --location=US --project_id=my-project query --nouse_legacy_sql 'GRANT `roles/bigquery.dataEditor` ON SCHEMA `my-project`.`bq_analytics` TO "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt"' >/dev/null
-# every model and test is a query job
+# a load job appends one row for each daily run
+bq add-iam-policy-binding --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt --role=projects/my-project/roles/eydpTableLoader my-project:bq_raw.load_audit >/dev/null
+# keeps the artifacts of each daily run
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt --role=projects/my-project/roles/eydpObjectCreator '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_dbt/"),title=dbt objects' >/dev/null
+# one daily run at a time: it holds a lease
+gcloud storage buckets add-iam-policy-binding gs://my-project-raw-data --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt --role=projects/my-project/roles/eydpStateWriter '--condition=expression=resource.name.startsWith("projects/_/buckets/my-project-raw-data/objects/_state/dbt/"),title=dbt objects' >/dev/null
+# every model and test is a query job; marts are published by copy jobs
 gcloud projects add-iam-policy-binding my-project --member=principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/my-project.svc.id.goog/subject/ns/ey-data-platform/sa/ey-data-platform-dbt --role=roles/bigquery.jobUser --condition=None >/dev/null
 
 echo 'grants of replay'

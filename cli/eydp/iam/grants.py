@@ -201,7 +201,10 @@ def _dbt(on: _Names) -> Iterator[Grant]:
     yield Grant(
         me, roles.DATA_EDITOR, on.marts, "creates, replaces, describes and drops the views and tables of the models"
     )
-    yield Grant(me, roles.JOB_USER, on.project, "every model and test is a query job")
+    yield Grant(me, roles.TABLE_LOADER, on.table(schemas.LOAD_AUDIT), "a load job appends one row for each daily run")
+    yield Grant(me, roles.OBJECT_CREATOR, on.bucket, "keeps the artifacts of each daily run", ("_dbt/",))
+    yield Grant(me, roles.STATE_WRITER, on.bucket, "one daily run at a time: it holds a lease", ("_state/dbt/",))
+    yield Grant(me, roles.JOB_USER, on.project, "every model and test is a query job; marts are published by copy jobs")
 
 
 def _replay(on: _Names) -> Iterator[Grant]:

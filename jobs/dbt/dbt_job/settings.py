@@ -32,6 +32,11 @@ class DbtSettings(Section):
     audit: bool = Field(
         default=True, description="`build` writes marts under another name and publishes them when no test failed."
     )
+    require_loads: bool = Field(
+        default=False, description="`daily` ends with 69 when products or users were not loaded on its day."
+    )
+    lease_seconds: float = Field(120, gt=0, description="A `daily` run that died keeps others away for so long.")
+    metrics_file: str = Field("", description="`daily` writes its metrics there at the end; empty means nowhere.")
     run_id: str = Field("", description="Label `run_id` of the BigQuery jobs; empty means dbt's invocation id.")
 
     def resolved_project_dir(self) -> Path:

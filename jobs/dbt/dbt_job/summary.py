@@ -92,6 +92,8 @@ class Summary:
     seconds: float
     counts: Mapping[str, int] = field(default_factory=dict)
     failed: Sequence[NodeResult] = ()
+    #: Tests and sources that only warn: nothing is stopped, but a person should look.
+    warned: Sequence[NodeResult] = ()
     #: What ended the whole invocation, where something did.
     error: str | None = None
 
@@ -105,6 +107,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "counts": dict(self.counts),
             "failed": [asdict(node) for node in self.failed],
+            "warned": [asdict(node) for node in self.warned],
             "error": self.error,
         }
 
@@ -136,4 +139,5 @@ def summarise(nodes: Iterable[NodeResult], *, command: str, target: str, seconds
     if verdict is Verdict.OK and not success:
         verdict = Verdict.CODE_WRONG
     counts = dict(sorted(Counter(node.status for node in results).items()))
-    return Summary(command, target, verdict, seconds, counts, tuple(failed))
+    warned = tuple(node for node in results if node.status == "warn")
+    return Summary(command, target, verdict, seconds, counts, tuple(failed), warned)

@@ -9,12 +9,12 @@
 #}
 {% macro event_window(table, observed_at) -%}
     {%- if not is_incremental() -%} {{ return(none) }} {%- endif -%}
+    {%- if not execute -%} {{ return(('1970-01-01', none)) }} {%- endif -%}
     {%- if var('backfill_from') -%}
         {%- set first = modules.datetime.date.fromisoformat(var('backfill_from') | string) -%}
         {%- set last = modules.datetime.date.fromisoformat((var('backfill_to') or var('backfill_from')) | string) -%}
         {{ return((first.isoformat(), (last + modules.datetime.timedelta(days=1)).isoformat())) }}
     {%- endif -%}
-    {%- if not execute -%} {{ return(('1970-01-01', none)) }} {%- endif -%}
     {#- A clock that was wrong once must not hide the events of the days until then. -#}
     {%- set newest = run_query(
         'select cast(date(least(coalesce(max(' ~ observed_at ~ "), timestamp '1970-01-01'), current_timestamp())) as string) "

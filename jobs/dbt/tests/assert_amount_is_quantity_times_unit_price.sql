@@ -1,4 +1,5 @@
 -- Every amount is quantity times unit price, to the last digit, and null exactly when the price is.
+{{ config(store_failures=true) }}
 select
     order_key,
     quantity,

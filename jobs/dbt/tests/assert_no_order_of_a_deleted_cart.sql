@@ -1,4 +1,5 @@
 -- A cart whose latest version is its deletion has no order.
+{{ config(store_failures=true) }}
 select
     orders.order_key,
     carts.cart_key,

@@ -26,7 +26,7 @@ def test_every_metric_says_what_it_means_in_a_sentence() -> None:
 
 def test_every_metric_carries_its_programs_name_and_its_unit() -> None:
     for metric in declared():
-        assert metric.name.split("_")[0] in {"poller", "push", "consumer", "batch"}, metric.name
+        assert metric.name.split("_")[0] in {"poller", "push", "consumer", "batch", "dbt"}, metric.name
         if "Seconds" in metric.documentation or "Unix time" in metric.documentation:
             assert metric.name.endswith("_seconds"), metric.name
 

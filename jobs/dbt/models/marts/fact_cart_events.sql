@@ -43,7 +43,8 @@ touched as (
     select arrived.cart_key
     from arrived
     left join {{ this }} as known
-        on arrived.event_id = known.event_id
+        on
+            arrived.event_id = known.event_id
             and {{ day_in_window('known.observed_date', window) }}
     where known.event_id is null
     {%- if lookups_changed(window) %}
@@ -59,7 +60,8 @@ touched as (
     cross join unnest(known.lines) as line
     inner join {{ ref('snap_products') }} as changed
         on {{ entity_key('known.source', 'line.product_id') }} = changed.product_key
-    where changed.dbt_valid_from >= timestamp '{{ window[0] }} 00:00:00+00'
+    where
+        changed.dbt_valid_from >= timestamp '{{ window[0] }} 00:00:00+00'
         and (known.observed_at >= changed.dbt_valid_from or known.lines_without_price > 0)
     {%- endif %}
 
@@ -117,7 +119,8 @@ priced_lines as (
     from events
     cross join unnest(events.lines) as line
     left join {{ ref('int_product_prices') }} as prices
-        on {{ entity_key('events.source', 'line.product_id') }} = prices.product_key
+        on
+            {{ entity_key('events.source', 'line.product_id') }} = prices.product_key
             and events.observed_at >= prices.valid_from
             and events.observed_at < prices.valid_to
 
@@ -221,9 +224,9 @@ select
     final.observed_at,
     final.first_seen_at
 
+-- What would be written as it is stays unwritten, and its partition untouched. -- noqa: disable=layout.indent
 from final
 {%- if is_incremental() %}
--- What would be written as it is stays unwritten, and its partition untouched.
 left join known
     on final.event_id = known.event_id
 where known.event_id is null

@@ -21,10 +21,11 @@ with
 events as (
 
     select * from {{ ref('fact_cart_events') }}
-    where {{ day_in_window('observed_date', (oldest, none) if oldest else none) }}
-    {%- if window is not none %}
+    where
+        {{ day_in_window('observed_date', (oldest, none) if oldest else none) }}
+        {%- if window is not none %}
         and cart_key in ({{ touched_carts(window) }})
-    {%- endif %}
+        {%- endif %}
 
 ),
 
@@ -98,7 +99,8 @@ final as (
 
     from lines
     left join {{ ref('int_product_prices') }} as prices
-        on {{ entity_key('lines.source', 'lines.product_id') }} = prices.product_key
+        on
+            {{ entity_key('lines.source', 'lines.product_id') }} = prices.product_key
             and lines.observed_at >= prices.valid_from
             and lines.observed_at < prices.valid_to
 

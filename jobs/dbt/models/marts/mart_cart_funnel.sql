@@ -45,7 +45,8 @@ states as (
         carts.amount,
         carts.is_deleted,
         not carts.is_deleted
-        and carts.last_seen_at < timestamp_sub(shops.as_of, interval {{ var('abandoned_after_days') }} day) as is_abandoned
+        and timestamp_diff(shops.as_of, carts.last_seen_at, second)
+        > {{ var('abandoned_after_days') }} * 86400 as is_abandoned
 
     from carts
     inner join shops

@@ -86,7 +86,7 @@ select
     items,
     monetary,
     -- 5 is best. The key breaks ties, so that the same data always gives the same scores.
-    ntile(5) over (partition by source order by recency_days desc, user_key) as recency_score,
+    ntile(5) over (partition by source order by recency_days desc, user_key asc) as recency_score,
     ntile(5) over (partition by source order by frequency, user_key) as frequency_score,
     ntile(5) over (partition by source order by monetary, user_key) as monetary_score
 
