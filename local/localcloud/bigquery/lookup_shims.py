@@ -1,7 +1,7 @@
-"""How local-bigquery looks a table up: one table, in place of all that there are; see `shims`.
+"""How local-bigquery looks a table and its columns up: one table, in place of all that there are; see `shims`.
 
-Without it each look at a table reads the statistics of every table of every dataset, 1.5 ms a table, and each request
-looks several times: with 500 tables a small query takes seconds.
+Without it each look at a table reads the statistics, and each look at its columns the columns, of every table and view
+of every dataset, 1.5 ms a table, and each request looks several times: with 500 tables a small query takes seconds.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,57 @@ _OBJECTS = """
         AND d.schema_name = $1 AND v.view_name = coalesce($2, v.view_name)
     ORDER BY 1
 """
+#: How the original asks for columns: those that are required, and whether there is one of a name.
+_REQUIRED = (
+    "SELECT column_name FROM duckdb_columns() WHERE database_name = ? "
+    "AND schema_name = ? AND table_name = ? AND NOT is_nullable"
+)
+_HAS = (
+    "SELECT 1 FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ? AND column_name = ?"
+)
+_COLUMNS = """
+    SELECT c.column_name, NOT c.nulls_allowed
+    FROM {catalog}.ducklake_column AS c
+    JOIN {catalog}.ducklake_table AS t USING (table_id)
+    JOIN {catalog}.ducklake_schema AS d USING (schema_id)
+    WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND d.end_snapshot IS NULL
+        AND c.parent_column IS NULL AND d.schema_name = $1 AND t.table_name = $2
+"""
 
 
 def apply() -> None:
-    """Put the shim in place."""
+    """Put the shims in place."""
     database.objects = _of_one_dataset(database.objects)
+    database.fetch = _columns_of_one_table(database.fetch)
+
+
+def _columns_of_one_table(fetch: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what `fetch` returns; the original's two questions for columns are asked of one table alone.
+
+    A view has no required column, and none of the name that is asked for, which no query of ours gives it.
+    """
+
+    def run(sql: str, params: list[Any] | None = None) -> Any:
+        if params and sql == _REQUIRED:
+            return [(name,) for name, required in columns(*params) if required]
+        if params and sql == _HAS:
+            *table, wanted = params
+            return [(1,) for name, _ in columns(*table) if name == wanted]
+        return fetch(sql, params)
+
+    def columns(project_id: str, dataset_id: str, table_id: str) -> list[tuple[str, bool]]:
+        if (project_id, dataset_id) == _RESULTS:
+            table = database.quote(project_id, dataset_id, table_id).replace("'", "''")
+            try:
+                return [(found[1], found[3]) for found in fetch(f"PRAGMA table_info('{table}')")]
+            except database.duckdb.CatalogException:
+                return []
+        if project_id not in database.projects():
+            return []
+        catalog = database.quote(f"__ducklake_metadata_{project_id}", "main")
+        return [tuple(found) for found in fetch(_COLUMNS.format(catalog=catalog), [dataset_id, table_id])]
+
+    return run
 
 
 def _of_one_dataset(objects: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,7 +21,7 @@ from local_bigquery.engine import database
 from local_bigquery.settings import settings
 
 settings.default_project_id, settings.data_dir = "shop", Path(os.environ["HOME"], "data")
-original = database.objects
+original, fetch = database.objects, database.fetch
 from localcloud.bigquery import shims
 
 shims.apply()
@@ -57,6 +57,9 @@ run(
     "CREATE TABLE shop.two.filled AS SELECT 1 AS n",
     "CREATE TABLE shop.gone.t (n INT)", "DROP TABLE shop.gone.t", "DROP SCHEMA shop.gone",
     'CREATE TABLE emulator._results."shop:job" AS SELECT range AS n FROM range(7)',
+    "CREATE TABLE shop.one.strict (a INT NOT NULL, b STRUCT(c INT), d INT NOT NULL, _PARTITIONTIME INT)",
+    "ALTER TABLE shop.one.strict ADD COLUMN e INT",
+    'CREATE TABLE emulator._results."shop:strict" (a INT NOT NULL, b INT)',
 )
 asked = [(project, dataset) for project in ("shop", "nobody") for dataset in ("one", "two", "gone", "empty", "never")]
 asked += [("shop", "one", name) for name in ("filled", "shrunk", "changed", "empty", "dropped", "before", "after")]
@@ -66,6 +69,19 @@ asked += [("emulator", "_results", "shop:job"), ("emulator", "_results", "shop:o
 # Before the original is asked, which keeps what it has read.
 among_others = queries()
 both = [[question, original(*question), database.objects(*question)] for question in asked]
+ways = [
+    "SELECT column_name FROM duckdb_columns() WHERE database_name = ? "
+    "AND schema_name = ? AND table_name = ? AND NOT is_nullable",
+    "SELECT 1 FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? "
+    "AND table_name = ? AND column_name = ?",
+]
+tables = [question for question in asked if len(question) == 3]
+tables += [("shop", "one", "strict"), ("emulator", "_results", "shop:strict")]
+for table in tables:
+    for way, more in ((ways[0], []), *((ways[1], [name]) for name in ("a", "c", "n", "_PARTITIONTIME", "e"))):
+        if table[2] != "seen" or not more:
+            question = [*table, *more]
+            both.append([question, sorted(fetch(way, question)), sorted(database.fetch(way, question))])
 print(json.dumps({"both": both, "queries": [alone, among_others]}))
 """
 
