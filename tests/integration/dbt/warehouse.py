@@ -88,6 +88,6 @@ class Warehouse:
             cwd=self.folder,
             text=True,
             capture_output=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
