@@ -19,7 +19,7 @@ from carts_poller.quarantine import Quarantine
 from carts_poller.settings import PollerSettings
 from carts_poller.store import StateStore
 from carts_poller.suspicion import Always, Marked, Suspicion
-from carts_poller.verify import verify
+from carts_poller.verify import verify, verify_subscription
 from dataplatform import clients, settings
 from dataplatform.clock import SystemClock
 from dataplatform.health import Health, HealthServer
@@ -63,6 +63,10 @@ async def poll(*, once: bool, accept_missing: bool) -> int:
         storage = clients.storage_client(platform, emulators)
         opened.callback(storage.close)
         await verify(platform, publisher, storage, google)
+        subscriber = clients.subscriber_client(emulators)
+        opened.push_async_callback(subscriber.transport.close)
+        if own.pushes:
+            await verify_subscription(platform, subscriber, google)
         zone = RawZone(storage, platform.bucket_name, google, timeout_seconds=timeout)
         marked = Marked(zone, shop.name)
         if accept_missing and not once:
@@ -103,19 +107,20 @@ async def poll(*, once: bool, accept_missing: bool) -> int:
         )
         logger().info("poller started", source=shop.url, topic=platform.topic_path, metrics_port=server.port)
         if own.pushes:
-            subscriber = clients.subscriber_client(emulators)
-            opened.push_async_callback(subscriber.transport.close)
-            pushes = Pushes(
-                subscriber,
-                platform.push_subscription_path,
-                shop.name,
-                history,
-                google,
-                metrics,
-                Progress(health),
-                timeout_seconds=timeout,
+            await _both(
+                loop,
+                Pushes(
+                    subscriber,
+                    platform.push_subscription_path,
+                    shop.name,
+                    history,
+                    google,
+                    metrics,
+                    Progress(health),
+                    timeout_seconds=timeout,
+                ),
+                stop,
             )
-            await _both(loop, pushes, stop)
         else:
             await loop.run()
         logger().info("poller stopped")

@@ -28,6 +28,31 @@ async def verify_topic(topic: str, timeout_seconds: float, publisher: Any, retry
     await retry(f"looking for topic {topic}", lambda: _topic(topic, timeout_seconds, publisher))
 
 
+async def verify_subscription(platform: PlatformSettings, subscriber: Any, retry: Retrier) -> None:
+    """Look for the subscription of pushed carts, with a raw async subscriber, and whether it keeps their order.
+
+    Raises what `verify` raises.
+    """
+    await retry(
+        f"looking for subscription {platform.push_subscription_path}", lambda: _subscription(platform, subscriber)
+    )
+
+
+async def _subscription(platform: PlatformSettings, subscriber: Any) -> None:
+    path, timeout = platform.push_subscription_path, platform.request_timeout_seconds
+    try:
+        found = await subscriber.get_subscription(request={"subscription": path}, retry=None, timeout=timeout)
+    except google.NotFound as error:
+        raise _missing(f"subscription {path}") from error
+    except (google.Forbidden, google.Unauthorized) as error:
+        raise _refused(f"subscription {path}", "pubsub.subscriptions.get") from error
+    if not found.enable_message_ordering:
+        raise ConfigurationError(
+            f"subscription {path} does not keep the order of messages, which a subscription can't be taught: delete it "
+            "and create it with `eydp provision`"
+        )
+
+
 async def _topic(topic: str, timeout_seconds: float, publisher: Any) -> None:
     resource = f"topic {topic}"
     if await may_publish(topic, timeout_seconds, publisher):

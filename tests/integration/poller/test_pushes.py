@@ -120,3 +120,23 @@ async def test_pushed_carts_that_a_killed_poller_had_not_acknowledged_are_told_o
     await terminated(process)
 
     assert told(events, 1) == [(2, "cart_updated", 5), (3, "cart_updated", 6)]
+
+
+async def test_without_the_subscription_of_pushed_carts_it_says_so_and_how_to_mend_it(world: World) -> None:
+    world.extra |= {"EYDP_POLLER_PUSHES": "true", "EYDP_PUSH_SUBSCRIPTION": "nowhere"}
+
+    run = await world.poll_once()
+
+    assert run.code == 78
+    assert (
+        f"{world.platform.project}/subscriptions/nowhere does not exist: create it with `eydp provision`" in run.errors
+    )
+
+
+async def test_a_subscription_without_order_is_refused(world: World) -> None:
+    world.extra |= {"EYDP_POLLER_PUSHES": "true", "EYDP_PUSH_SUBSCRIPTION": world.platform.subscription}
+
+    run = await world.poll_once()
+
+    assert run.code == 78
+    assert "does not keep the order of messages" in run.errors
