@@ -28,6 +28,7 @@ class Container:
     owner: str
     process: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
     log: Path = Path()
+    secrets: Path | None = None
 
     @property
     def pod(self) -> Manifest:
@@ -49,23 +50,32 @@ class Container:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the container would see, but for the address of its metrics: here all pods share one network.
+        """What the container would see, but for the addresses that it listens at: here all pods share one network.
 
-        The program chooses the port. One that is chosen for it, among those that systems hand to outgoing connections,
+        The program chooses the ports. One that is chosen for it, among those that systems hand to outgoing connections,
         may be such a connection's by the time it has started.
         """
         given = {**settings_of(self.release, self.pod), **{v["name"]: v["value"] for v in self.spec["env"]}}
         for port in self.spec.get("ports", []):
-            number = port["containerPort"]
-            assert given["EYDP_METRICS_PORT"] == str(number)
-            assert given["EYDP_METRICS_HOST"] == "0.0.0.0"
-            given |= {"EYDP_METRICS_HOST": "127.0.0.1", "EYDP_METRICS_PORT": "0"}
+            of = {"metrics": "METRICS", "http": "PUSH"}[port["name"]]
+            assert given[f"EYDP_{of}_PORT"] == str(port["containerPort"])
+            assert given[f"EYDP_{of}_HOST"] == "0.0.0.0"
+            given |= {f"EYDP_{of}_HOST": "127.0.0.1", f"EYDP_{of}_PORT": "0"}
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "PYTHONPATH": import_path_of_all(),
             **IMAGE_ENVIRONMENT,
             **given,
         }
+
+    @property
+    def mounted(self) -> tuple[Path, str] | None:
+        """The folder with this container's secret files, and where it finds them; None when it mounts none."""
+        at = [mount["mountPath"] for mount in self.spec["volumeMounts"] if mount["name"] == "secrets"]
+        if not at:
+            return None
+        assert self.secrets is not None, f"{self.owner} mounts secrets: say where they are"
+        return self.secrets, at[0]
 
     def start(self, folder: Path) -> None:
         """Start it: in the sandbox where the machine allows it, else plainly."""
@@ -79,25 +89,35 @@ class Container:
                     self.environment,
                     user=context["runAsUser"],
                     tmp_size=str(int(quantity(tmp))),
+                    secrets=self.mounted,
                     output=output.fileno(),
                 )
                 return
             private = tempfile.mkdtemp(dir=folder)
             environment = {name: value.replace("/tmp", private) for name, value in self.environment.items()}  # noqa: S108 - where the pod writes
+            if self.mounted:
+                here, there = self.mounted
+                environment = {name: value.replace(there, str(here)) for name, value in environment.items()}
             self.process = subprocess.Popen(self.command, env=environment, cwd=private, stdout=output, stderr=output)
 
     @property
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def port(self, name: str) -> int | None:
+        """The port that the program chose for one of the container's, as it says; None before it does."""
+        assert name in {port["name"] for port in self.spec["ports"]}
+        found = re.search({"metrics": r'"metrics_port": ?(\d+)', "http": r'"port": ?(\d+)'}[name], self.said)
+        return int(found[1]) if found else None
+
     def probe(self, kind: str) -> bool:
         """Whether one probe passes."""
         get = self.spec[f"{kind}Probe"]["httpGet"]
-        assert get["port"] in {port["name"] for port in self.spec["ports"]}
-        listening = re.search(r'"metrics_port": ?(\d+)', self.said)
+        assert get["port"] == "metrics"
+        listening = self.port("metrics")
         if listening is None:
             return False
-        url = f"http://127.0.0.1:{listening[1]}{get['path']}"
+        url = f"http://127.0.0.1:{listening}{get['path']}"
         try:
             with urllib.request.urlopen(url, timeout=self.spec[f"{kind}Probe"]["timeoutSeconds"]) as answer:
                 return bool(answer.status == 200)

@@ -4,12 +4,14 @@ They run as the numeric user, without capabilities and with nothing but /tmp to 
 namespaces; `test_the_sandbox_is_one` is skipped where it does not, and says why.
 """
 
+import json
 import os
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -18,7 +20,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from chart.containers import Container, emulators
+from chart.mounted import publish
+from dataplatform.errors import ConfigurationError
 from dataplatform.schemas import RAW_TABLES, WORK_TABLES
+from eydp.push import Client, Part
 from support.chart import SCENARIOS, objects, pods, rendered, template
 from support.manifests import Manifest
 from support.programs import until
@@ -30,13 +35,20 @@ STARTED = {
     f"Job/{NAME}-provision",
     f"Pod/{NAME}-doctor",
     f"Deployment/{NAME}-poller",
+    f"Deployment/{NAME}-push",
     f"Deployment/{NAME}-consumer",
     f"CronJob/{NAME}-batch-products",
     f"CronJob/{NAME}-batch-users",
+    f"CronJob/{NAME}-replay-carts",
+    f"CronJob/{NAME}-replay-quarantine",
     f"CronJob/{NAME}-dbt",
+    f"CronJob/{NAME}-compact",
     f"Pod/{NAME}-verify",
 }
 CARTS, PRODUCTS, USERS = 7, 20, 10
+#: A cart that the shop does not have, and the end of one that nobody ever saw, which makes no event.
+CART = {"id": 4711, "userId": 1, "date": "2026-11-24T12:00:00.000Z", "products": [{"productId": 1, "quantity": 1}]}
+NOBODYS_END = {"id": 4712, "deleted": True}
 
 
 class Release:
@@ -62,14 +74,23 @@ class Release:
         self.folder = folder
         self.manifests = objects(template([SCENARIOS["values-local"], file], f"project={given['project']}"))
         self.running = ExitStack()
+        self.secrets = folder / "secrets"
+        self.key = b""
+        self.rotate("first")
         self.bigquery = bigquery.Client(
             project=given["project"],
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": given["emulators"]["bigquery"]},
         )
 
+    def rotate(self, *files: str) -> None:
+        """Give the Secret these files, each with a new key; `key` is the last one."""
+        keys = [token_hex(32).encode() for _ in files]
+        publish(self.secrets, {f"push-keys/{file}": key for file, key in zip(files, keys, strict=True)})
+        self.key = keys[-1]
+
     def start(self, owner: str) -> Container:
-        container = Container(self.manifests, owner)
+        container = Container(self.manifests, owner, secrets=self.secrets)
         container.start(self.folder)
         self.running.callback(container.kill)
         return container
@@ -78,8 +99,9 @@ class Release:
         """Run a container to its good end and return what it said."""
         return self.start(owner).ends()
 
-    def rows(self, table: str) -> int:
-        return int(next(iter(self.bigquery.query_and_wait(f"SELECT COUNT(*) FROM {self.raw}.{table}")))[0])  # noqa: S608 - made up here
+    def rows(self, table: str, where: str = "TRUE") -> int:
+        query = f"SELECT COUNT(*) FROM {self.raw}.{table} WHERE {where}"  # noqa: S608 - made up here
+        return int(next(iter(self.bigquery.query_and_wait(query)))[0])
 
 
 @pytest.fixture
@@ -129,22 +151,63 @@ def test_a_whole_day_of_the_release_agrees_with_the_shop(release_of: Any) -> Non
     release.run(f"Job/{NAME}-provision")
     release.run(f"Pod/{NAME}-doctor")
     works(release)
+    replayed(release)
     release.run(f"CronJob/{NAME}-dbt")
     release.run(f"Pod/{NAME}-verify")
+    assert "compacted" in release.run(f"CronJob/{NAME}-compact")
+
+
+def replayed(release: Release) -> None:
+    """Both replays run to their good end."""
+    for what in ("carts", "quarantine"):
+        assert '"replayed"' in release.run(f"CronJob/{NAME}-replay-{what}")
 
 
 def works(release: Release) -> None:
-    """Poller and consumer become ready, carry every cart and stop; the batch jobs load."""
-    poller, consumer = (release.start(f"Deployment/{NAME}-{component}") for component in ("poller", "consumer"))
-    for container in (poller, consumer):
+    """Poller, push and consumer become ready, carry every cart and stop; the batch jobs load; a rotated key counts."""
+    services = [release.start(f"Deployment/{NAME}-{component}") for component in ("poller", "push", "consumer")]
+    for container in services:
         for probe in ("startup", "liveness", "readiness"):
             container.passes(probe)
     for entity in ("products", "users"):
         release.run(f"CronJob/{NAME}-batch-{entity}")
     until(lambda: release.rows("carts_events") == CARTS, f"{CARTS} events are in the table")
-    poller.stops()
-    consumer.stops()
+    _, push, _ = services
+    assert pushed(release, push, CART) == 1
+    counts_at_once(release, push)
+    # The shop does not know this cart, so the next poll ends it: what was pushed and what is polled is one history.
+    until(
+        lambda: release.rows("carts_events", f"cart_id = {CART['id']} AND event_type = 'cart_deleted'") >= 1,
+        "the pushed cart came and went",
+    )
+    for container in services:
+        container.stops()
     assert (release.rows("Products"), release.rows("Users")) == (PRODUCTS, USERS)
+
+
+def pushed(release: Release, push: Container, record: Mapping[str, Any]) -> int:
+    """Push one cart with the release's key and return how many were taken; raises when the signature is refused."""
+    client = Client(f"http://127.0.0.1:{push.port('http')}", release.key, patience_seconds=10)
+    return client.push(Part("application/json", json.dumps(record).encode()))
+
+
+def counts_at_once(release: Release, push: Container) -> None:
+    """A key that is rotated in the mounted folder counts without a restart, and the former one no longer."""
+    former = release.key
+    release.rotate("second")
+
+    def taken() -> bool:
+        try:
+            return pushed(release, push, NOBODYS_END) == 1
+        except ConfigurationError:  # refused: the new key is not known yet
+            return False
+
+    until(taken, "the new key counts", seconds=30)
+    new, release.key = release.key, former
+    with pytest.raises(ConfigurationError):
+        pushed(release, push, NOBODYS_END)
+    assert former.decode() not in push.said
+    assert new.decode() not in push.said
 
 
 def test_a_program_with_a_setting_that_does_not_exist_ends_with_the_code_that_is_not_tried_again(

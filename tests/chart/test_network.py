@@ -38,6 +38,9 @@ PEERS = (
     STRANGER,
 )  # fmt: skip
 
+#: The ports of a pod that have names.
+PORTS = {"metrics": 9090, "http": 8080}
+
 type Peer = tuple[str, int, dict[str, str] | None, dict[str, str] | None]
 
 
@@ -73,7 +76,7 @@ def allowed(manifests: list[Manifest], pod: Manifest, direction: str, peer: Peer
     side = "to" if direction == "Egress" else "from"
     for policy in policies:
         for rule in policy.get(direction.lower(), []):
-            at = {9090 if port["port"] == "metrics" else port["port"] for port in rule.get("ports", [])}
+            at = {PORTS.get(port["port"], port["port"]) for port in rule.get("ports", [])}
             # A rule without peers would allow everybody.
             assert rule[side]
             if (not at or peer[1] in at) and any(is_peer(one, peer) for one in rule[side]):
@@ -131,6 +134,35 @@ def test_nobody_comes_in_when_nobody_scrapes() -> None:
     peer = ("10.9.9.9", 9090, {"kubernetes.io/metadata.name": "gmp-system"}, {"app": "x"})
 
     assert not any(allowed(manifests, pod, "Ingress", peer) for _, pod in pods(manifests))
+
+
+BALANCER = "35.191.0.7"
+
+
+def comes_in(manifests: list[Manifest], port: int, address: str, namespace: str = "") -> set[str]:
+    """The components that a peer reaches."""
+    labels = {"kubernetes.io/metadata.name": namespace} if namespace else None
+    peer = (address, port, labels, {"app": "x"} if namespace else None)
+    return {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for _, pod in pods(manifests)
+        if allowed(manifests, pod, "Ingress", peer)
+    }
+
+
+def test_only_push_takes_requests_and_only_from_those_that_are_named() -> None:
+    gateway, ingress, inside = (scenario(name) for name in ("push-gateway", "push-ingress", "external-secrets"))
+
+    assert comes_in(gateway, 8080, BALANCER) == {"push"}
+    assert comes_in(gateway, 8080, "10.1.2.3", "ingress-nginx") == set()
+    assert comes_in(ingress, 8080, "10.1.2.3", "ingress-nginx") == {"push"}
+    assert comes_in(ingress, 8080, BALANCER) == set()
+    assert comes_in(inside, 8080, BALANCER) == comes_in(inside, 8080, "10.1.2.3", "shop") == set()
+
+
+def test_a_load_balancer_reaches_the_health_port_where_it_is_told_to_ask_there() -> None:
+    assert comes_in(scenario("push-gateway"), 9090, BALANCER) == {"push"}
+    assert comes_in(scenario("push-ingress"), 9090, "10.1.2.3", "ingress-nginx") == set()
 
 
 def test_the_shop_can_be_narrowed_to_its_addresses() -> None:

@@ -14,7 +14,7 @@ def notes(name: str) -> str:
     return done.stdout.partition("\nNOTES:\n")[2]
 
 
-@pytest.mark.parametrize("name", ["values-gke", "values-local", "jobs-only", "consumer-only", "bare"])
+@pytest.mark.parametrize("name", ["values-gke", "values-local", "jobs-only", "consumer-only", "bare", "push-gateway"])
 def test_every_object_that_the_notes_name_is_there(name: str) -> None:
     text = notes(name)
     kinds = {"deploy": "Deployment", "cronjob": "CronJob", "name=": "Pod"}
@@ -38,3 +38,12 @@ def test_the_notes_say_what_is_not_as_usual() -> None:
     assert "The consumer is not scaled: it has 2 pods." in text
     assert "Nobody scrapes the metrics" in text
     assert "Provisioning is off" not in notes("values-gke")
+
+
+def test_the_notes_say_where_carts_may_be_pushed_to() -> None:
+    inside = "http://ey-data-platform-push.shop:8080/v1/carts/events"
+
+    assert inside in notes("push-ingress")
+    assert "https://push.shop.example/v1/carts/events by the Ingress" in notes("push-ingress")
+    assert "push.shop.example by the Gateway external" in notes("push-gateway")
+    assert "pushed" not in notes("values-gke")

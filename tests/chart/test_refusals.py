@@ -8,6 +8,16 @@ from support.manifests import ROOT
 CHART = str(ROOT / "helm" / "ey-data-platform")
 SECRETS = "secrets.files[0].file=salt,secrets.files[0].components={dbt}"
 
+
+def filed(number: int, folder: str, component: str, file: str = "first") -> str:
+    """One of `secrets.files`, for --set."""
+    at = f"secrets.files[{number}]"
+    return f"{at}.file={file},{at}.folder={folder},{at}.components={{{component}}}"
+
+
+IN_A_SECRET = "secrets.mode=existingSecret,secrets.existingSecret=shop"
+PUSH = ("push.enabled=true", IN_A_SECRET, filed(0, "push-keys", "push"))
+
 CONTRADICTIONS = [
     (("project=",), "project is empty: set it to the Google Cloud project, as in --set project=my-project."),
     (
@@ -94,8 +104,87 @@ CONTRADICTIONS = [
         "secrets.files: salt has no remote, the name of the secret that mode secretManager reads.",
     ),
     (
-        ("poller.enabled=false", "consumer.enabled=false", "batch.enabled=false", "dbt.enabled=false"),
-        "poller, consumer, batch and dbt are all switched off: there is nothing to install.",
+        tuple(f"{name}.enabled=false" for name in ("poller", "consumer", "batch", "dbt", "replay", "compact")),
+        "poller, consumer, batch, dbt, replay and compact are all switched off: there is nothing to install.",
+    ),
+    (
+        ("replay.activeDeadlineSeconds=1800",),
+        (
+            "replay.activeDeadlineSeconds is 1800, not above config.EYDP_REPLAY_JOB_TIMEOUT_SECONDS, which is 1800: "
+            "the pod would be killed while it awaits its job."
+        ),
+    ),
+    (
+        ("push.enabled=true",),
+        (
+            "push.enabled is true, but there are no signing keys: choose secrets.mode and list one or two of "
+            "secrets.files with folder push-keys and components [push]."
+        ),
+    ),
+    (("push.enabled=true", IN_A_SECRET, filed(0, "keys", "push")), "but there are no signing keys"),
+    (("push.enabled=true", IN_A_SECRET, filed(0, "source-headers", "poller")), "but there are no signing keys"),
+    (
+        (*PUSH, "poller.enabled=false"),
+        "push.enabled is true, but poller.enabled is false: only the poller makes events of pushed carts.",
+    ),
+    (
+        (*PUSH, "config.EYDP_POLLER_PUSHES=false"),
+        "config.EYDP_POLLER_PUSHES is false: pushed carts would wait in their subscription until they are dropped.",
+    ),
+    (
+        (*PUSH, "push.terminationGracePeriodSeconds=44"),
+        (
+            "push.terminationGracePeriodSeconds is 44, but draining takes up to 20 s "
+            "(config.EYDP_PUSH_DRAIN_TIMEOUT_SECONDS) after 10 s of push.preStopSeconds and closing 15 s more: give at "
+            "least 45, or null to derive it."
+        ),
+    ),
+    (
+        ("push.ingress.enabled=true", "push.ingress.host=push.shop.example"),
+        "push.ingress.enabled is true, but push.enabled is false: there is nothing to lead to.",
+    ),
+    (
+        ("push.gateway.enabled=true", "push.gateway.host=push.shop.example"),
+        "push.gateway.enabled is true, but push.enabled is false: there is nothing to lead to.",
+    ),
+    (
+        (*PUSH, "push.ingress.enabled=true"),
+        "push.ingress.enabled is true, but push.ingress.host is empty: give the host name.",
+    ),
+    (
+        (*PUSH, "push.gateway.enabled=true", "push.gateway.name=external"),
+        "push.gateway.enabled is true, but push.gateway.host is empty: give the host name.",
+    ),
+    (
+        (*PUSH, "push.gateway.enabled=true", "push.gateway.host=push.shop.example"),
+        "push.gateway.enabled is true, but push.gateway.name is empty: give the name of the Gateway.",
+    ),
+    (
+        (*PUSH, "push.googleHealthCheck=true"),
+        "push.googleHealthCheck is true, but neither push.ingress nor push.gateway is enabled",
+    ),
+    (
+        (*PUSH, "push.autoscaling.enabled=true", "push.autoscaling.minReplicas=11"),
+        "push.autoscaling.minReplicas is 11, above push.autoscaling.maxReplicas, which is 10.",
+    ),
+    (
+        (*PUSH, filed(1, "push-keys", "push", "second"), filed(2, "push-keys", "push", "third")),
+        "secrets.files: push gets more than 2 files in the folder push-keys, which it would refuse.",
+    ),
+    (
+        (IN_A_SECRET, filed(0, "salt", "batch"), filed(1, "salt", "batch", "second")),
+        "secrets.files: batch gets more than 1 files in the folder salt, which it would refuse.",
+    ),
+    (
+        (IN_A_SECRET, filed(0, "push-keys", "poller")),
+        (
+            "secrets.files: poller does not read the folder push-keys, which is for push: a secret goes to those alone "
+            "that need it."
+        ),
+    ),
+    (
+        (IN_A_SECRET, filed(0, "source-headers", "batch"), filed(1, "source-headers", "batch")),
+        "secrets.files: batch gets the file source-headers/first twice.",
     ),
     (
         ("images.tag=latest",),
@@ -111,7 +200,13 @@ WRONG = [
     ("unknown=1", "additional properties 'unknown' not allowed"),
     ("poller.replicas=2", "additional properties 'replicas' not allowed"),
     ("consumer.replica=2", "additional properties 'replica' not allowed"),
-    ("push.enabled=true", "additional properties 'push' not allowed"),
+    ("push.port=80", "additional properties 'port' not allowed"),
+    ("push.service.sessionAffinity=Cookie", "value must be one of 'None', 'ClientIP'"),
+    ("push.ingress.host=https://push.shop.example", "does not match pattern"),
+    ("replay.lookbackDays=0", "minimum: got 0, want 1"),
+    ("podDisruptionBudgets.pushMaxUnavailable=0", "at '/podDisruptionBudgets/pushMaxUnavailable'"),
+    ("secrets.files[0].folder=../up", "does not match pattern"),
+    ("config.EYDP_PUSH_KEYS_DIR=/elsewhere", "'EYDP_PUSH_KEYS_DIR' not allowed"),
     ("autoscaling.mode=vpa", "value must be one of 'hpa', 'keda', 'none'"),
     ("autoscaling.minReplicas=0", "minimum: got 0, want 1"),
     ("monitoring.mode=statsd", "value must be one of 'none', 'gmp', 'operator'"),
@@ -156,6 +251,13 @@ def test_without_any_value_the_missing_project_is_named() -> None:
         ("consumer.terminationGracePeriodSeconds=65", "config.EYDP_CONSUMER_DRAIN_TIMEOUT_SECONDS=50"),
         ("autoscaling.minReplicas=20",),
         ("batch.activeDeadlineSeconds=601",),
+        ("replay.activeDeadlineSeconds=1801",),
+        PUSH,
+        (*PUSH, "push.terminationGracePeriodSeconds=45"),
+        (*PUSH, "push.terminationGracePeriodSeconds=35", "push.preStopSeconds=0"),
+        (*PUSH, "config.EYDP_POLLER_PUSHES=true"),
+        (*PUSH, "push.gateway.enabled=true", "push.gateway.name=a", "push.gateway.host=*.shop.example"),
+        (IN_A_SECRET, filed(0, "salt", "batch"), filed(1, "other", "batch")),
         ("autoscaling.minReplicas=9", "autoscaling.maxReplicas=3", "autoscaling.mode=none"),
     ],
 )

@@ -25,6 +25,12 @@ BREAKS: list[tuple[str, str, tuple[str | int, ...], Any]] = [
     ("keda-operator", "PodMonitor/ey-data-platform", ("spec", "podMetricsEndpoints"), {}),
     ("keda-operator", "ScaledObject/ey-data-platform-consumer", ("spec", "maxReplicaCount"), "20"),
     ("keda-operator", "ScaledObject/ey-data-platform-consumer", ("triggers",), []),
+    ("push-gateway", "Service/ey-data-platform-push", ("spec", "ports", 0, "targetport"), "http"),
+    ("push-gateway", "HTTPRoute/ey-data-platform-push", ("spec", "rules", 0, "backendRefs", 0, "port"), "8080"),
+    ("push-gateway", "HTTPRoute/ey-data-platform-push", ("spec", "hostnames"), ["not a name"]),
+    ("push-gateway", "HealthCheckPolicy/ey-data-platform-push", ("spec", "default", "port"), 9090),
+    ("push-ingress", "Ingress/ey-data-platform-push", ("spec", "rules", 0, "http", "paths", 0, "pathType"), None),
+    ("everything", "BackendConfig/ey-data-platform-push", ("spec", "healthCheck", "path"), "/readyz"),
     ("secret-manager", "SecretProviderClass/ey-data-platform-poller", ("spec", "parameters", "secrets"), []),
     ("external-secrets", "ExternalSecret/ey-data-platform-batch", ("spec", "secretStoreRef", "name"), 1),
 ]

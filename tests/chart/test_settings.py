@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 import chart_pages
 from batch_ingest.settings import BatchSettings
 from carts_consumer.settings import ConsumerSettings
+from carts_poller.push.settings import PushSettings
 from carts_poller.settings import PollerSettings
 from dataplatform import settings
 from dbt_job.settings import DbtSettings
@@ -23,9 +24,12 @@ OWN_DEFAULTS = {"EYDP_LOG_FORMAT": "json"}  # nobody sits at a pod's terminal
 
 SECTIONS: dict[str, tuple[type[settings.Section], ...]] = {
     "poller": (settings.PlatformSettings, settings.SourceSettings, PollerSettings),
+    "push": (settings.PlatformSettings, settings.SourceSettings, PushSettings),
     "consumer": (settings.PlatformSettings, ConsumerSettings),
     "batch": (settings.PlatformSettings, settings.SourceSettings, BatchSettings),
     "dbt": (settings.PlatformSettings, settings.EmulatorSettings, DbtSettings),
+    "replay": every_section(),
+    "compact": every_section(),
     "provision": every_section(),
     "verify": every_section(),
 }
@@ -36,7 +40,8 @@ def test_every_program_takes_every_setting_that_it_is_given(name: str, monkeypat
     manifests = scenario(name)
     for owner, pod in pods(manifests):
         (source,) = pod["spec"]["containers"][0]["envFrom"]
-        given = named(manifests, f"ConfigMap/{source['configMapRef']['name']}")["data"]
+        own = {v["name"]: v["value"] for v in pod["spec"]["containers"][0]["env"] if v["name"].startswith("EYDP_")}
+        given = {**named(manifests, f"ConfigMap/{source['configMapRef']['name']}")["data"], **own}
         assert set(given) <= KNOWN, owner
         for variable in KNOWN:
             monkeypatch.delenv(variable, raising=False)

@@ -140,7 +140,10 @@ def test_no_tag_policy_gives_latest_which_the_chart_refuses() -> None:
 def test_what_is_forwarded_is_a_port_of_a_service_or_a_program() -> None:
     services = {
         o["metadata"]["name"]: {port["port"] for port in o["spec"]["ports"]}
-        for o in kustomize(ROOT / "k8s/local/base")
+        for o in (
+            *kustomize(ROOT / "k8s/local/base"),
+            *rendered(files=[ROOT / "helm/ey-data-platform/values-local.yaml"]),
+        )
         if o["kind"] == "Service"
     }
     local = [forward for section in sections("portForward") for forward in section]
@@ -148,9 +151,39 @@ def test_what_is_forwarded_is_a_port_of_a_service_or_a_program() -> None:
         if forward["resourceType"] == "service":
             assert forward["port"] in services[forward["resourceName"]]
         else:
-            assert forward["resourceName"] in {"ey-data-platform-poller", "ey-data-platform-consumer"}
+            assert forward["resourceName"] in {f"ey-data-platform-{name}" for name in ("poller", "push", "consumer")}
     ports = [forward["localPort"] for forward in local]
     assert len(set(ports)) == len(ports)
+
+
+def test_the_cluster_gets_a_signing_key_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    values = yaml.safe_load((ROOT / "helm/ey-data-platform/values-local.yaml").read_text())["secrets"]
+    (command,) = [
+        hook["host"]["command"]
+        for deploy in sections("deploy", "local")
+        for hook in deploy.get("kubectl", {}).get("hooks", {}).get("before", [])
+        if "push-keys" in hook["host"]["command"][-1]
+    ]
+    name, file = values["existingSecret"], values["files"][0]["file"]
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f"""#!/bin/sh
+case "$*" in
+*"get secret {name}") test -e {tmp_path}/made ;;
+*"create secret generic {name} --from-file={file}=/dev/stdin") cat >{tmp_path}/made ;;
+*) exit 64 ;;
+esac
+"""
+    )
+    kubectl.chmod(0o755)
+
+    def key() -> bytes:
+        subprocess.run(command, check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, timeout=60)
+        return (tmp_path / "made").read_bytes()
+
+    made = key()
+    assert re.fullmatch(rb"[0-9a-f]{64}", made)
+    assert key() == made
 
 
 def test_the_emulators_are_deployed_before_the_chart_asks_them() -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from support.chart import SCENARIOS, key, named, pods, rendered
+from support.chart import key, named, pods, rendered
 from support.manifests import Manifest
 
 NAME = "ey-data-platform"
 PLAIN = ("provision.enabled=true",)
+ACCOUNTS = ("poller", "consumer", "batch", "dbt", "replay", "compact", "provision", "verify")
 
 #: What goes when a switch is turned off: sets, and the objects that disappear.
 OFF = [
@@ -29,6 +30,11 @@ OFF = [
     ),
     (("dbt.enabled=false",), {f"CronJob/{NAME}-dbt", f"ServiceAccount/{NAME}-dbt"}),
     (
+        ("replay.enabled=false",),
+        {f"CronJob/{NAME}-replay-carts", f"CronJob/{NAME}-replay-quarantine", f"ServiceAccount/{NAME}-replay"},
+    ),
+    (("compact.enabled=false",), {f"CronJob/{NAME}-compact", f"ServiceAccount/{NAME}-compact"}),
+    (
         ("provision.enabled=false",),
         {f"Job/{NAME}-provision", f"ConfigMap/{NAME}-provision", f"ServiceAccount/{NAME}-provision"},
     ),
@@ -44,10 +50,7 @@ OFF = [
     ),
     (
         ("serviceAccounts.create=false",),
-        {
-            f"ServiceAccount/{NAME}-{component}"
-            for component in ("poller", "consumer", "batch", "dbt", "provision", "verify")
-        },
+        {f"ServiceAccount/{NAME}-{component}" for component in ACCOUNTS},
     ),
 ]
 
@@ -196,8 +199,7 @@ def test_workload_identity_by_annotation_names_a_google_account_for_each_compone
 
     assert set(annotations().values()) == {None}
     assert annotations("serviceAccounts.workloadIdentity=annotation") == {
-        component: f"eydp-{component}@my-project.iam.gserviceaccount.com"
-        for component in ("poller", "consumer", "batch", "dbt", "provision", "verify")
+        component: f"eydp-{component}@my-project.iam.gserviceaccount.com" for component in ACCOUNTS
     }
 
 
@@ -211,84 +213,6 @@ def test_accounts_are_called_as_the_table_of_grants_calls_them() -> None:
     for component in set(COMPONENTS) - set(OPTIONAL):
         account = named(manifests, f"ServiceAccount/{of.kubernetes_account(component)}")
         assert account["metadata"]["annotations"]["iam.gke.io/gcp-service-account"] == of.google_email(component)
-
-
-SALT = ("secrets.files[0].file=salt", "secrets.files[0].remote=shop-salt", "secrets.files[0].components={poller,batch}")
-
-
-@pytest.mark.parametrize(
-    ("sets", "volume"),
-    [
-        (
-            ("secrets.mode=existingSecret", "secrets.existingSecret=shop"),
-            {"secret": {"secretName": "shop", "defaultMode": 0o440, "items": [{"key": "salt", "path": "salt"}]}},
-        ),
-        (
-            ("secrets.mode=externalSecrets", "secrets.store.name=google"),
-            {
-                "secret": {
-                    "secretName": f"{NAME}-poller",
-                    "defaultMode": 0o440,
-                    "items": [{"key": "salt", "path": "salt"}],
-                }
-            },
-        ),
-        (
-            ("secrets.mode=secretManager",),
-            {
-                "csi": {
-                    "driver": "secrets-store-gke.csi.k8s.io",
-                    "readOnly": True,
-                    "volumeAttributes": {"secretProviderClass": f"{NAME}-poller"},
-                }
-            },
-        ),
-    ],
-)
-def test_secrets_are_files_of_the_components_that_are_named(sets: tuple[str, ...], volume: Manifest) -> None:
-    manifests = rendered(*sets, *SALT)
-
-    mounted = {}
-    for owner, pod in pods(manifests):
-        volumes = {v["name"]: v for v in pod["spec"]["volumes"]}
-        mounts = {m["name"]: m for m in pod["spec"]["containers"][0]["volumeMounts"]}
-        assert volumes.keys() == mounts.keys(), owner
-        if "secrets" in volumes:
-            mounted[owner] = volumes["secrets"]
-            # A subPath would never see a rotation.
-            assert mounts["secrets"] == {
-                "name": "secrets",
-                "mountPath": "/var/run/secrets/ey-data-platform",
-                "readOnly": True,
-            }
-    assert set(mounted) == {
-        f"Deployment/{NAME}-poller",
-        f"CronJob/{NAME}-batch-products",
-        f"CronJob/{NAME}-batch-users",
-    }
-    assert mounted[f"Deployment/{NAME}-poller"] == {"name": "secrets", **volume}
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind"), [("secretManager", "SecretProviderClass"), ("externalSecrets", "ExternalSecret")]
-)
-def test_each_component_has_its_own_source_of_secrets(mode: str, kind: str) -> None:
-    manifests = rendered(f"secrets.mode={mode}", "secrets.store.name=google", *SALT)
-
-    made = {m["metadata"]["name"]: str(m["spec"]) for m in manifests if m["kind"] == kind}
-    assert made.keys() == {f"{NAME}-poller", f"{NAME}-batch"}
-    assert all("shop-salt" in spec for spec in made.values())
-
-
-@pytest.mark.parametrize("name", ["secret-manager", "external-secrets"])
-def test_no_component_is_given_a_secret_of_another(name: str) -> None:
-    salt = ("secrets.files[1].file=salt", "secrets.files[1].remote=shop-salt", "secrets.files[1].components={poller}")
-    manifests = rendered(*salt, files=[SCENARIOS[name]])
-
-    kinds = {"SecretProviderClass", "ExternalSecret"}
-    specs = {m["metadata"]["name"]: str(m["spec"]) for m in manifests if m["kind"] in kinds}
-    holders = {word: {owner for owner, spec in specs.items() if word in spec} for word in ("salt", "source-headers")}
-    assert holders == {"salt": {f"{NAME}-poller"}, "source-headers": {f"{NAME}-poller", f"{NAME}-batch"}}
 
 
 def test_a_components_placement_wins_over_the_charts() -> None:
@@ -305,7 +229,39 @@ def test_a_components_placement_wins_over_the_charts() -> None:
 
 
 def test_jobs_can_be_suspended_one_by_one() -> None:
-    manifests = rendered("batch.users.suspend=true", "dbt.suspend=true")
+    manifests = rendered(
+        "batch.users.suspend=true",
+        "replay.quarantine.suspend=true",
+        "dbt.suspend=true",
+        "compact.suspend=true",
+    )
 
     suspended = {m["metadata"]["name"]: m["spec"]["suspend"] for m in manifests if m["kind"] == "CronJob"}
-    assert suspended == {f"{NAME}-batch-products": False, f"{NAME}-batch-users": True, f"{NAME}-dbt": True}
+    assert suspended == {
+        f"{NAME}-batch-products": False,
+        f"{NAME}-batch-users": True,
+        f"{NAME}-replay-carts": False,
+        f"{NAME}-replay-quarantine": True,
+        f"{NAME}-dbt": True,
+        f"{NAME}-compact": True,
+    }
+
+
+def test_a_day_is_batch_then_replay_then_dbt_then_compaction() -> None:
+    began = {}
+    for manifest in rendered():
+        if manifest["kind"] == "CronJob":
+            minute, hour, *every_day = manifest["spec"]["schedule"].split()
+            assert every_day == ["*", "*", "*"]
+            began[manifest["metadata"]["name"].removeprefix(f"{NAME}-")] = (int(hour), int(minute))
+
+    assert sorted(began, key=lambda name: began[name]) == [
+        "batch-products", "batch-users", "replay-carts", "replay-quarantine", "dbt", "compact"
+    ]  # fmt: skip
+
+
+def test_a_replay_looks_at_as_many_days_as_it_is_told() -> None:
+    spec = named(rendered("replay.lookbackDays=30"), f"CronJob/{NAME}-replay-quarantine")["spec"]
+
+    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["replay", "--entity", "quarantine", "--lookback-days", "30"]

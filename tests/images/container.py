@@ -38,6 +38,8 @@ def built(reference: str) -> Built:
 
 
 #: Below these runc mounts what every engine does, shared memory included, which dbt's locks need.
+#: Where the chart mounts secret files.
+SECRETS = "/run/secrets/ey-data-platform"
 _MOUNTS = ("proc", "dev")
 
 
@@ -69,9 +71,13 @@ def running(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     tmp: bool = True,
+    secrets: Path | None = None,
     entrypoint: Sequence[str] | None = None,
 ) -> Iterator[Running]:
-    """Run a container on the machine's own network; `tmp` gives it an empty /tmp, the only place it can write to."""
+    """Run a container on the machine's own network; `tmp` gives it an empty /tmp, the only place it can write to.
+
+    `secrets` is a folder that it can read at SECRETS.
+    """
     name = f"eydp-test-{uuid.uuid4().hex[:12]}"
     command = [*(image.entrypoint if entrypoint is None else entrypoint), *arguments]
     bundle = folder / name
@@ -81,6 +87,10 @@ def running(
         file = bundle / "config.json"
         spec = json.loads(file.read_text(encoding="utf-8"))
         _restrict(spec, image, root, command, {**image.environment, **(environment or {})}, tmp=tmp)
+        if secrets:
+            spec["mounts"].append(
+                {"destination": SECRETS, "type": "bind", "source": str(secrets), "options": ["bind", "ro"]}
+            )
         file.write_text(json.dumps(spec), encoding="utf-8")
         words = ["runc", "run", "--bundle", str(bundle), name]
         process = subprocess.Popen(

@@ -12,15 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
+from chart.mounted import publish
 from image_builder import index
 from image_builder.build import build
 from image_builder.catalogue import IMAGES, ROOT
 from image_builder.command import output
 from image_builder.size import megabytes, mounted
-from images.container import Built, for_containers, run, running
+from images.container import SECRETS, Built, for_containers, run, running
 from images.recipes import RECIPE, recipe
 from support import programs
 from support.free_port import free_port
@@ -140,31 +142,51 @@ def test_the_images_take_a_shops_data_to_the_marts(image: Images, stack_env: dic
     checks = json.loads(verified[verified.index("[") :])
     assert checks
     assert [check for check in checks if not check["agrees"]] == []
+    for entity in ("carts_events", "quarantine"):
+        assert '"replayed"' in program("eydp", "replay", "--entity", entity, tmp=False)
+    assert '"compacted"' in program("eydp", "compact", tmp=False)
     program("eydp", "doctor")
     program("dbt", "debug", "--connection")
 
 
-@pytest.mark.parametrize("name", ["poller", "consumer"])
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("poller", "carts_poller"), ("poller", "carts_poller.push"), ("consumer", "carts_consumer")],
+)
 def test_a_service_becomes_ready_is_healthy_and_stops_on_sigterm_as_process_1(
-    image: Images, stack_env: dict[str, str], tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    image: Images,
+    stack_env: dict[str, str],
+    tmp_path: Path,
+    name: str,
+    program: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     port = free_port()
     names = own_names(stack_env) | {"EYDP_METRICS_PORT": str(port)}
     programs.run(names, "eydp", "provision")
-    with running(image(name), folder=tmp_path, environment=for_containers(names), tmp=False) as container:
+    publish(tmp_path / "secrets", {"push-keys/first": token_hex(32).encode()})
+    pushing = {"EYDP_PUSH_PORT": "0", "EYDP_PUSH_KEYS_DIR": f"{SECRETS}/push-keys"}
+    with running(
+        image(name),
+        folder=tmp_path,
+        environment=for_containers(names | pushing),
+        tmp=False,
+        secrets=tmp_path / "secrets",
+        entrypoint=["python", "-m", program],
+    ) as container:
         until(lambda: _status(port, "/readyz") == 200 or container.process.poll() is not None, "ready", seconds=60)
         seconds = time.monotonic() - container.started
         counted = container.inside("python", "-S", "-c", "print(open('/proc/1/stat').read().split()[13:15])")
         cpu = sum(int(ticks) for ticks in re.findall(r"\d+", counted.stdout)) / os.sysconf("SC_CLK_TCK")
         with capsys.disabled():
-            print(f"\n{name}: start to ready {seconds:.2f} s, {cpu:.2f} s of CPU")  # noqa: T201 - a measurement
+            print(f"\n{program}: start to ready {seconds:.2f} s, {cpu:.2f} s of CPU")  # noqa: T201 - a measurement
         first = container.inside("python", "-S", "-c", "print(open('/proc/1/cmdline').read().replace(chr(0), ' '))")
         check = container.inside(*image(name).config["Healthcheck"]["Test"][1:])
         code, printed = container.stop("TERM", 40)
-    assert first.stdout.split()[:3] == ["python", "-m", image(name).entrypoint[2]]
+    assert first.stdout.split()[:3] == ["python", "-m", program]
     assert check.returncode == 0, check.stderr
     assert code == 0, printed
-    assert f"{name} stopped" in printed
+    assert f"{'push service' if program.endswith('.push') else name} stopped" in printed
 
 
 @pytest.mark.parametrize("name", ["poller", "consumer"])

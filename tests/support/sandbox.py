@@ -20,9 +20,17 @@ awk '$5 !~ "^/(proc|sys|dev|tmp)(/|$)" {print $5}' /proc/self/mountinfo | sort -
     while read -r at; do mount -o remount,bind,ro "$at" 2>/dev/null || true; done"""
 
 
-def _script(user: int, tmp_size: str, command: Sequence[str]) -> str:
+def _script(user: int, tmp_size: str, secrets: tuple[Path, str] | None, command: Sequence[str]) -> str:
     """Return a shell script for inside a new mount namespace: it makes the file system and becomes the command."""
     lines = ["set -e", "mount --make-rprivate /"]
+    if secrets:
+        folder, at = secrets
+        # Nothing of the machine is changed: the place is made on an empty file system of this namespace.
+        lines += [
+            "mount -t tmpfs -o mode=755 tmpfs /run",
+            f"mkdir -p {shlex.quote(at)}",
+            f"mount --bind {shlex.quote(str(folder))} {shlex.quote(at)}",
+        ]
     # A home that only its owner may enter can hold the interpreter: an empty folder in its place, with that part alone.
     interpreter = Path(sys.base_prefix)
     closed = next((at for at in reversed(interpreter.parents) if not at.stat().st_mode & 0o001), None)
@@ -63,11 +71,21 @@ def _start(script: str, environment: Mapping[str, str], output: int) -> subproce
 
 
 def contained(
-    command: Sequence[str], environment: Mapping[str, str], *, user: int, tmp_size: str, output: int = subprocess.PIPE
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    user: int,
+    tmp_size: str,
+    secrets: tuple[Path, str] | None = None,
+    output: int = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
-    """Start a command in the sandbox, as the process that is returned: no shell and no parent stays between."""
+    """Start a command in the sandbox, as the process that is returned: no shell and no parent stays between.
+
+    `secrets` is a folder and the place below /run or /var/run where the command finds it; what changes in the folder is
+    seen at once.
+    """
     words = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *command]
-    return _start(_script(user, tmp_size, words), {}, output)
+    return _start(_script(user, tmp_size, secrets, words), {}, output)
 
 
 @functools.cache

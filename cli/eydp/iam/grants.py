@@ -16,8 +16,8 @@ Kind = Literal["project", "topic", "subscription", "bucket", "dataset", "table"]
 
 #: Components with a service account of their own; Kubernetes names it `{fullname}-{component}`.
 COMPONENTS = ("poller", "push", "consumer", "batch", "dbt", "replay", "compact", "provision", "verify")
-#: Those that an installation may do without.
-OPTIONAL = ("push", "replay", "compact")
+#: Those that an installation has only when it is told to.
+OPTIONAL = ("push",)
 #: People with `eydp`.
 OPERATOR = "operator"
 #: Pub/Sub itself, which moves dead letters.

@@ -5,6 +5,14 @@ EYDP_PROJECT: {{ .Values.project | quote }}
 EYDP_METRICS_HOST: "0.0.0.0"
 EYDP_METRICS_PORT: "9090"
 EYDP_DBT_TARGET_PATH: /tmp/dbt
+{{- if .Values.push.enabled }}
+EYDP_PUSH_HOST: "0.0.0.0"
+EYDP_PUSH_PORT: "8080"
+{{- /* Who takes pushed carts wants them in the history of carts; _validate.tpl refuses the contrary. */}}
+{{- if not (hasKey .Values.config "EYDP_POLLER_PUSHES") }}
+EYDP_POLLER_PUSHES: "true"
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.config }}
 {{- if not (kindIs "invalid" $value) }}
 {{ $name }}: {{ include "eydp.text" $value | quote }}

@@ -1,3 +1,8 @@
+{{/* A CronJob's name has 52 characters at most, for the sake of those that its Jobs add. */}}
+{{- define "eydp.cronJobName" -}}
+{{- include "eydp.fullname" .root | trunc (sub 51 (len .name) | int) | trimSuffix "-" }}-{{ .name }}
+{{- end -}}
+
 {{/*
 A CronJob. Takes a dict: root, name (suffix and container), component, image, pod (values of the component), schedule,
 suspend, command, args.
@@ -7,7 +12,7 @@ suspend, command, args.
 apiVersion: batch/v1
 kind: CronJob
 metadata:
-  name: {{ include "eydp.fullname" $root }}-{{ .name }}
+  name: {{ include "eydp.cronJobName" . }}
   namespace: {{ $root.Release.Namespace }}
   labels:
     {{- include "eydp.labels" (dict "root" $root "component" .component) | nindent 4 }}

@@ -8,6 +8,8 @@ The spec of every pod of the chart. Takes a dict:
   config     name of the ConfigMap
   grace      terminationGracePeriodSeconds
   serving    true for programs with /livez, /readyz and /metrics
+  port       a port called http, for those that take requests
+  preStop    seconds between the call to stop and SIGTERM
   restart    restartPolicy; empty for Deployments
   spread     true to spread the pods over zones and nodes
 */}}
@@ -54,7 +56,7 @@ topologySpreadConstraints:
   {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
     topologyKey: {{ $key }}
-    whenUnsatisfiable: {{ $root.Values.consumer.topologySpread }}
+    whenUnsatisfiable: {{ $.pod.topologySpread }}
     labelSelector:
       matchLabels:
         {{- include "eydp.selector" (dict "root" $root "component" $.component) | nindent 8 }}
@@ -79,12 +81,27 @@ containers:
         value: /tmp
       - name: TMPDIR
         value: /tmp
+      {{- with include "eydp.secretEnvironment" (dict "root" $root "component" .component) }}
+      {{- . | trim | nindent 6 }}
+      {{- end }}
     {{- if .serving }}
     ports:
+      {{- with .port }}
+      - name: http
+        containerPort: {{ . }}
+        protocol: TCP
+      {{- end }}
       - name: metrics
         containerPort: 9090
         protocol: TCP
     {{- include "eydp.probes" $root | nindent 4 }}
+    {{- end }}
+    {{- with .preStop }}
+    # The program closes its port at once, and load balancers learn of that some seconds later.
+    lifecycle:
+      preStop:
+        sleep:
+          seconds: {{ . }}
     {{- end }}
     resources:
       {{- toYaml .pod.resources | nindent 6 }}
@@ -100,7 +117,7 @@ containers:
       {{- if include "eydp.hasSecrets" (dict "root" $root "component" .component) }}
       # A whole folder, never a subPath: only so does a rotated secret arrive without a restart.
       - name: secrets
-        mountPath: /var/run/secrets/ey-data-platform
+        mountPath: {{ include "eydp.secretRoot" . }}
         readOnly: true
       {{- end }}
 volumes:
@@ -110,7 +127,7 @@ volumes:
   {{- include "eydp.secretVolume" (dict "root" $root "component" .component) | nindent 2 }}
 {{- end -}}
 
-{{/* Both programs check everything they need before they serve, and give up by themselves after the retry deadline. */}}
+{{/* The programs check everything they need before they serve, and give up by themselves after the retry deadline. */}}
 {{- define "eydp.probes" -}}
 startupProbe:
   httpGet:
@@ -158,15 +175,17 @@ rules:
       values: {{ if .patient }}[69, 75, 78]{{ else }}[69, 75]{{ end }}
 {{- end -}}
 
-{{/* The grace period: what the component asks for, or its drain timeout and the margin for giving back and closing. */}}
+{{/* The grace period: what the component asks for, or its drain timeout, what comes before it and what comes after. */}}
 {{- define "eydp.grace" -}}
-{{- $least := add (ceil (index .root.Values.config .variable) | int) 15 -}}
+{{- $before := default 0 .preStop | int -}}
+{{- $least := add (ceil (index .root.Values.config .variable) | int) 15 $before -}}
 {{- $given := (index .root.Values .component).terminationGracePeriodSeconds -}}
 {{- if kindIs "invalid" $given -}}
 {{- $least -}}
 {{- else -}}
 {{- if lt (int $given) (int $least) -}}
-{{- fail (printf "%s.terminationGracePeriodSeconds is %d, but draining takes up to %s s (config.%s) and closing 15 s more: give at least %d, or null to derive it." .component (int $given) (include "eydp.text" (index .root.Values.config .variable)) .variable (int $least)) -}}
+{{- $more := ternary (printf " after %d s of %s.preStopSeconds" $before .component) "" (gt $before 0) -}}
+{{- fail (printf "%s.terminationGracePeriodSeconds is %d, but draining takes up to %s s (config.%s)%s and closing 15 s more: give at least %d, or null to derive it." .component (int $given) (include "eydp.text" (index .root.Values.config .variable)) .variable $more (int $least)) -}}
 {{- end -}}
 {{- int $given -}}
 {{- end -}}
