@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 #: Reads from a position on into the list of what is found; returns where the next state goes on, or None.
 _State = Callable[[int, list["RawRecord"]], int | None]
@@ -12,8 +11,7 @@ _State = Callable[[int, list["RawRecord"]], int | None]
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """One element of a list: what Python makes of it, and the JSON text exactly as it came."""
 
     value: Any
