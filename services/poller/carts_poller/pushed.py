@@ -28,8 +28,8 @@ class Pushed:
 
     `text` is its JSON as received, None when the client says that the cart was deleted. `accepted_at` is when the
     push service took it, in microseconds since 1970; within one request it grows from record to record. `request` is
-    16 hexadecimal characters that are the same for the same record of the same retried request, None when the client
-    gave no key to tell by.
+    16 hexadecimal characters that are the same for the same record of the same retried or replayed request; None when
+    nobody can tell.
     """
 
     source: str

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from carts_poller.event import Event
 from carts_poller.table import Carts
 
-#: How long a push client may try a request again and have it recognised.
+#: How long a record of a push request is known again: as long as its key is, and longer than its signature counts.
 REQUEST_MICROSECONDS = 600_000_000
-_MAX_REQUESTS = 100_000
+_MAX_REQUESTS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class Segment:
 
 
 class Requests:
-    """The records of push requests that were taken in, for ten minutes, 100,000 of them at most."""
+    """The records of push requests that were taken in, for ten minutes, 500,000 of them at most (60 MB)."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._seen: dict[int, int] = {}
 
     def __contains__(self, request: str) -> bool:
-        return request in self._seen
+        return int(request, 16) in self._seen
 
     def add(self, request: str, accepted_at: int) -> None:
-        """Remember a record that was accepted at a time in microseconds since 1970."""
-        self._seen[request] = accepted_at
+        """Remember a record, by its 16 hexadecimal characters, that was accepted at a time in µs since 1970."""
+        self._seen[int(request, 16)] = accepted_at
         while self._seen:
             oldest = next(iter(self._seen))
             if len(self._seen) <= _MAX_REQUESTS and self._seen[oldest] > accepted_at - REQUEST_MICROSECONDS:
@@ -39,7 +39,7 @@ class Requests:
 
     def items(self) -> list[tuple[str, int]]:
         """Return what is remembered, oldest first."""
-        return list(self._seen.items())
+        return [(f"{request:016x}", accepted_at) for request, accepted_at in self._seen.items()]
 
 
 @dataclass(slots=True)

@@ -27,6 +27,8 @@ from dataplatform.rawzone import digest
 from dataplatform.retry import describe
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+#: No client's key begins like this.
+_BY_SIGNATURE = "\0"
 #: Between two looks at the event loop: a few milliseconds of work.
 _SLICE = 256
 #: Larger bodies are hashed in a thread, as they would hold up other requests for milliseconds.
@@ -138,7 +140,8 @@ class Service:
 
     async def _taken(self, incoming: Incoming) -> int:
         records = await self._records(incoming)
-        key = incoming.idempotency_key
+        # Without a key a record is known by the signature of its request: a replay is nothing new on any replica.
+        key = incoming.idempotency_key or _BY_SIGNATURE + incoming.claim.mac.hex()
         # Nothing is awaited from here to the queue: what was accepted later also stands later in it.
         first = self._times(len(records))
         pushed = [
@@ -147,7 +150,7 @@ class Service:
                 record.cart_id,
                 record.text,
                 first + index,
-                None if key is None else request_digest(key, index, record.text),
+                request_digest(key, index, record.text),
             )
             for index, record in enumerate(records)
         ]
@@ -196,7 +199,7 @@ class Service:
 
 
 def request_digest(key: str, index: int, text: str | None) -> str:
-    """Return what a record of a request with an idempotency key is known by, on whatever replica it is pushed again.
+    """Return what a record of a request is known by, on whatever replica it is pushed again.
 
     The text is part of it: the same key with another body on another replica must not make a change disappear.
     """
