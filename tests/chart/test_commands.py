@@ -145,6 +145,7 @@ def test_the_dbt_job_reads_its_project_and_writes_to_tmp_alone(release_of: Any) 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_whole_day_of_the_release_agrees_with_the_shop(release_of: Any) -> None:
     release: Release = release_of()
 

@@ -160,6 +160,19 @@ def test_only_push_takes_requests_and_only_from_those_that_are_named() -> None:
     assert comes_in(inside, 8080, BALANCER) == comes_in(inside, 8080, "10.1.2.3", "shop") == set()
 
 
+def test_pushs_metrics_are_scraped_like_the_others() -> None:
+    manifests = scenario("push-gateway")
+    (monitoring,) = (m["spec"] for m in manifests if m["kind"] == "PodMonitoring")
+
+    scraped = {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for _, pod in pods(manifests)
+        if selects(monitoring["selector"], pod["metadata"]["labels"])
+    }
+
+    assert scraped == comes_in(manifests, 9090, "10.9.9.9", "gmp-system") == {"poller", "push", "consumer"}
+
+
 def test_a_load_balancer_reaches_the_health_port_where_it_is_told_to_ask_there() -> None:
     assert comes_in(scenario("push-gateway"), 9090, BALANCER) == {"push"}
     assert comes_in(scenario("push-ingress"), 9090, "10.1.2.3", "ingress-nginx") == set()
