@@ -1,5 +1,9 @@
-"""An HTTP reverse proxy. A call's name is its method and path: `POST /upload/storage/v1/b/…`."""
+"""An HTTP reverse proxy. A call's name is its method and path: `POST /upload/storage/v1/b/…`.
 
+The name of an upload ends in that of its object, which is in the body.
+"""
+
+import re
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -55,6 +59,8 @@ class HttpProxy:
         assert self._session is not None
         call = f"{request.method} {request.path}"
         body = await request.read()
+        if request.path.startswith("/upload/") and (name := re.search(rb'"name": ?"([^"]+)"', body[:4096])):
+            call += f" {name[1].decode()}"
         await self.faults.meet(call, "request")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         if body:

@@ -70,11 +70,23 @@ class Refused(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of sightings: events published, records in quarantine, sightings that came too late to count."""
+    """What became of sightings: events published, records in quarantine, sightings that came too late to count.
+
+    `saved` is how many segments of the journal they took.
+    """
 
     published: int
     invalid: int
     stale: int
+    saved: int
+
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(
+            self.published + other.published,
+            self.invalid + other.invalid,
+            self.stale + other.stale,
+            self.saved + other.saved,
+        )
 
 
 class Progress:
@@ -182,7 +194,7 @@ class History:
             if state is not self._state:
                 raise BusyError("another poller has taken over")
             published = await self._settle(state, at)
-            refused = stale = 0
+            refused = stale = saved = 0
             groups = apart(sightings) or [[]]
             for number, group in enumerate(groups):
                 at.enter("state")
@@ -192,10 +204,13 @@ class History:
                 asked = list(requests) if number == len(groups) - 1 else []
                 if found.changes or asked:
                     await self._store.append(state, list(found.changes), asked)
+                    # In the table's own thread, as an answer may be compared with it at this moment.
+                    await self.think(partial(state.take, found.changes, asked))
+                    saved += 1
                     published += await self._settle(state, at)
         self._metrics.stale.inc(stale)
         self._metrics.carts_known.set(len(state.carts))
-        return Recorded(published, refused, stale)
+        return Recorded(published, refused, stale, saved)
 
     async def confirm(self, state: State, at: Progress) -> None:
         """Write down up to where everything is published, and make a base of a journal that has become long."""
@@ -205,6 +220,11 @@ class History:
                 await self._store.compact(state)
             else:
                 await self._store.renew(state)
+
+    async def tidy(self, state: State, at: Progress) -> None:
+        """Make a base of a journal that has become long. Raises what `confirm` raises."""
+        if self._store.is_long(state) and not state.pending:
+            await self.confirm(state, at)
 
     async def _settle(self, state: State, at: Progress) -> int:
         published = 0

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 from carts_poller.answer import Answer
 from carts_poller.changes import microseconds
-from carts_poller.history import History, Progress
+from carts_poller.history import History, Progress, Recorded
 from carts_poller.state import State
 from carts_poller.suspicion import Acceptance, Suspicion
 from dataplatform.clock import Clock
@@ -47,8 +48,8 @@ class Poller:
         self._path = path
         self._clock = clock
         self._metrics = metrics
-        # What the source calls the last answer, if all of it is recorded in this state.
-        self._recorded: tuple[State, Validators] | None = None
+        # What the source calls the last answer, if all of it is recorded in this state, and nothing after it.
+        self._recorded: tuple[State, int, Validators] | None = None
 
     async def poll(self) -> int:
         """Publish what is pending, then what has changed; return how many events were published.
@@ -62,7 +63,7 @@ class Poller:
         started = self._clock.monotonic()
         history, state = self._parts.history, self._parts.history.state
         published = await history.settle(self.at)
-        known = self._recorded[1] if self._recorded and self._recorded[0] is state else Validators()
+        known, before = self._known(state), state.sequence
         self._recorded = None
         # Before the request is sent: whatever anybody sees later than this counts more than the answer.
         seen_at = microseconds(self._clock.now())
@@ -78,33 +79,40 @@ class Poller:
         found = await self._parts.source.stream_changed(self._path, take, known)
         if found is None:
             self._metrics.unchanged.inc()
-            self._recorded = (state, known)
+            self._recorded = (state, before, known)
         else:
             answer, validators = found
-            published += await self._record(state, answer)
-            if not (answer.nameless or answer.damaged or self._parts.suspicion.times):
-                self._recorded = (state, validators)
+            recorded = await self._record(state, answer)
+            published += recorded.published
+            if not (answer.nameless or answer.damaged or self._parts.suspicion.times or recorded.stale):
+                self._recorded = (state, before + recorded.saved, validators)
         if published:
             await history.confirm(state, self.at)
         self._metrics.poll_seconds.observe(self._clock.monotonic() - started)
         return published
 
-    async def _record(self, state: State, answer: Answer) -> int:
-        """Record what an answer shows; return how many events were published."""
+    def _known(self, state: State) -> Validators:
+        """Return what the last answer is recognised by, if the state still is what that answer showed.
+
+        When a push was recorded after it, the shop may show something else without having changed.
+        """
+        if self._recorded and self._recorded[0] is state and self._recorded[1] == state.sequence:
+            return self._recorded[2]
+        return Validators()
+
+    async def _record(self, state: State, answer: Answer) -> Recorded:
+        """Record what an answer shows; return what became of it."""
         history = self._parts.history
         self.at.enter("state")
         self._count(answer)
         gone = await self._gone(state, answer)
-        published, invalid = 0, [*answer.nameless, *answer.damaged]
-        for sightings in answer.sightings():
-            recorded = await history.record(state, sightings, self.at, invalid=invalid)
-            published, invalid = published + recorded.published, []
-        for sightings in answer.gone(gone):
-            recorded = await history.record(state, sightings, self.at, invalid=invalid)
-            published, invalid = published + recorded.published, []
+        all_of_it, invalid = Recorded(0, 0, 0, 0), [*answer.nameless, *answer.damaged]
+        for sightings in chain(answer.sightings(), answer.gone(gone)):
+            all_of_it += await history.record(state, sightings, self.at, invalid=invalid)
+            invalid = []
         if invalid:
-            await history.record(state, [], self.at, invalid=invalid)
-        return published
+            all_of_it += await history.record(state, [], self.at, invalid=invalid)
+        return all_of_it
 
     async def _gone(self, state: State, answer: Answer) -> list[int]:
         """Return the carts that are to be taken as deleted."""

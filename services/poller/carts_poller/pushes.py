@@ -134,6 +134,7 @@ class Pushes:
         batch = await self._history.think(lambda: gathered(messages, self._source, state.requests))
         await self._take(state, batch)
         await self._acknowledge([message.ack_id for message in received])
+        await self._history.tidy(state, self._at)
         return True
 
     async def _take(self, state: State, batch: Batch) -> None:

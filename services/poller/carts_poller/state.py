@@ -1,8 +1,10 @@
 """What the poller remembers of one source, in memory: the carts, the changes that are not published, the requests."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from carts_poller.changes import Change
 from carts_poller.event import Event
 from carts_poller.table import Carts
 
@@ -61,3 +63,10 @@ class State:
     def confirmed(self) -> int:
         """Return the number up to which all segments are published."""
         return self.pending[0].sequence - 1 if self.pending else self.sequence
+
+    def take(self, changes: Iterable[Change], requests: Iterable[tuple[str, int]]) -> None:
+        """Take changes and requests, which are durable, into what is known."""
+        for change in changes:
+            self.carts.put(change.event.cart_id, change.known)
+        for request, accepted_at in requests:
+            self.requests.add(request, accepted_at)

@@ -64,6 +64,7 @@ class StateStore:
         self.head = f"{self.folder}/head.json"
         self._current = Head(source, 0)
         self._generation = 0
+        self._opened: State | None = None
         self._writing = asyncio.Lock()
         self._segments = 0
         self._changes = 0
@@ -77,25 +78,29 @@ class StateStore:
             CorruptStateError: an object can't be read; the sentence says how to mend it.
             UnavailableError: the bucket did not answer within the retry deadline.
         """
-        while True:
-            found = await self._zone.read(self.head)
-            now = _milliseconds(self._clock.now())
+        # A write that began before sees nothing of this one, and must not be mixed with it.
+        async with self._writing:
+            self._opened = None
+            while True:
+                found = await self._zone.read(self.head)
+                now = _milliseconds(self._clock.now())
+                if found is None:
+                    head = Head(self._source, epoch=now)
+                else:
+                    head = self._decoded(found.data)
+                    if head.holder != self._holder and head.expires_at > now:
+                        return Held(head.holder, (head.expires_at - now) / 1000)
+                self._generation = found.generation if found else 0
+                if await self._put(head, self.lease_seconds):
+                    break
             if found is None:
-                head = Head(self._source, epoch=now)
-            else:
-                head = self._decoded(found.data)
-                if head.holder != self._holder and head.expires_at > now:
-                    return Held(head.holder, (head.expires_at - now) / 1000)
-            self._current, self._generation = head, found.generation if found else 0
-            if await self._write(self._current):
-                break
-        if found is None:
-            logger().warning(
-                "no state found, a new epoch begins with every cart as created",
-                state=self._zone.uri(self.head),
-                epoch=head.epoch,
-            )
-        return await self.read(self._current)
+                logger().warning(
+                    "no state found, a new epoch begins with every cart as created",
+                    state=self._zone.uri(self.head),
+                    epoch=head.epoch,
+                )
+            self._opened = state = await self.read(self._current)
+            return state
 
     async def read(self, head: Head) -> State:
         """Return the state that a head leads to, without taking the lease. Raises what `open` raises."""
@@ -111,14 +116,16 @@ class StateStore:
                 raise self._corrupt(self._segment(state.epoch, sequence), ValueError("it is missing"))
             changes, requests = self._checked(name, partial(decode_segment, data, state, sequence))
             state.sequence = sequence
-            _take(state, changes, requests)
+            state.take(changes, requests)
             self._changes += len(changes)
             if sequence > head.confirmed:
                 state.pending.append(Segment(sequence, tuple([change.event for change in changes])))
         return state
 
     async def append(self, state: State, changes: list[Change], requests: list[tuple[str, int]]) -> None:
-        """Make changes durable as the next segment of the journal, and take them into the state as pending.
+        """Make changes durable as the next segment of the journal; from now on they are pending.
+
+        The caller takes them into the table of carts.
 
         Raises:
             BusyError: another poller has written the segment; the state was not altered.
@@ -130,8 +137,8 @@ class StateStore:
             await self._zone.create(self._segment(state.epoch, sequence), data)
         except InvalidDataError as error:
             raise self._busy() from error
+        await self._check_place(state, sequence)
         state.sequence = sequence
-        _take(state, changes, requests)
         state.pending.append(Segment(sequence, tuple([change.event for change in changes])))
         self._segments += 1
         self._changes += len(changes)
@@ -143,13 +150,11 @@ class StateStore:
             BusyError: another poller has taken the lease; this one must open the state again.
             UnavailableError: the bucket did not answer within the retry deadline.
         """
-        if not await self._write(replace(self._current, confirmed=state.confirmed)):
-            raise self._busy()
+        await self._write(state, lambda head: replace(head, confirmed=state.confirmed))
 
     async def release(self, state: State) -> None:
         """Give the lease up, so that another poller need not wait for its end. Raises what `renew` raises."""
-        if not await self._write(replace(self._current, confirmed=state.confirmed), seconds=0):
-            raise self._busy()
+        await self._write(state, lambda head: replace(head, confirmed=state.confirmed), seconds=0)
 
     def is_long(self, state: State) -> bool:
         """Return whether the journal has become so long that a base should be written."""
@@ -166,17 +171,18 @@ class StateStore:
         """
         if state.pending:
             raise RuntimeError("a state with pending events can't become a base")
-        names = []
+        sequence, names = state.sequence, list[str]()
         for data in await asyncio.to_thread(encode_shards, state):
-            names.append(f"{self._base(state.epoch)}{state.sequence:012d}-{digest(data)}.gz")
+            names.append(f"{self._base(state.epoch)}{sequence:012d}-{digest(data)}.gz")
             await self._zone.create(names[-1], data)
-        head = replace(self._current, base=state.sequence, shards=tuple(names), confirmed=state.sequence)
-        if not await self._write(head):
-            raise self._busy()
+        await self._write(
+            state, lambda head: replace(head, base=sequence, shards=tuple(names), confirmed=state.confirmed)
+        )
         self._segments = self._changes = 0
-        last = self._segment(state.epoch, state.sequence)
+        # Only what is older: another poller may have taken over by now and have written a base of its own.
+        last, first = self._segment(state.epoch, sequence), f"{self._base(state.epoch)}{sequence:012d}"
         log = [name for name in await self._zone.names(self._log(state.epoch)) if name <= last]
-        base = [name for name in await self._zone.names(self._base(state.epoch)) if name not in names]
+        base = [name for name in await self._zone.names(self._base(state.epoch)) if name < first]
         for name in (*log, *base):
             await self._zone.remove_state(name)
 
@@ -220,28 +226,46 @@ class StateStore:
             f"another poller of {self._source} has written to {self._zone.uri(self.folder)}: this one stands by"
         )
 
-    async def _write(self, head: Head, *, seconds: float | None = None) -> bool:
-        """Write the head with this poller as holder; return False when somebody else wrote before."""
+    async def _check_place(self, state: State, sequence: int) -> None:
+        """Make sure that a segment that was just created is read by whoever takes over.
+
+        A number is free again when a base has replaced its segment. A poller that was frozen meanwhile would tell
+        with it what was told before, under the same ids. A base counts before its segments are removed, so whoever
+        creates a segment and then finds no such base was in time.
+
+        Raises:
+            BusyError: it was not, or another epoch has begun.
+        """
+        found = await self._zone.read(self.head)
+        head = self._decoded(found.data) if found else None
+        if head is None or head.epoch != state.epoch or head.base >= sequence:
+            raise self._busy()
+
+    async def _write(self, state: State, change: Callable[[Head], Head], *, seconds: float | None = None) -> None:
+        """Write the head as `change` makes it of the last one, with this poller as holder. Raises what `renew` does."""
         async with self._writing:
             lease = self.lease_seconds if seconds is None else seconds
-            held = head.held(self._holder, _milliseconds(self._clock.now()) + int(lease * 1000))
-            data = encode_head(held)
+            if state is not self._opened or not await self._put(change(self._current), lease):
+                raise self._busy()
+
+    async def _put(self, head: Head, seconds: float) -> bool:
+        """Write the head with this poller as holder; return False when somebody else wrote before."""
+        held = head.held(self._holder, _milliseconds(self._clock.now()) + int(seconds * 1000))
+        data = encode_head(held)
+        while True:
             written = await self._zone.replace(self.head, data, generation=self._generation)
             if written is None:
-                # It may have been this very write, when its answer was lost and the retry met its own success.
+                # It may be a write of this poller: this very one, when its answer was lost and the retry met its own
+                # success, or an earlier one that nobody waited for.
                 found = await self._zone.read(self.head)
-                if found is None or found.data != data:
+                if found is None or self._decoded(found.data).holder != self._holder:
                     return False
+                self._generation = found.generation
+                if found.data != data:
+                    continue
                 written = found.generation
             self._current, self._generation = held, written
             return True
-
-
-def _take(state: State, changes: list[Change], requests: list[tuple[str, int]]) -> None:
-    for change in changes:
-        state.carts.put(change.event.cart_id, change.known)
-    for request, accepted_at in requests:
-        state.requests.add(request, accepted_at)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -1,6 +1,7 @@
 """The state in a bucket: written by one poller at a time, whatever happens to an answer."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -32,10 +33,16 @@ def changed(state: State, digest: int) -> list[Change]:
     return list(changes(state.carts, [seen], source=state.source, epoch=state.epoch).changes)
 
 
+async def append(store: StateStore, state: State, digest: int, requests: Sequence[tuple[str, int]] = ()) -> None:
+    told = changed(state, digest)
+    await store.append(state, told, list(requests))
+    state.take(told, requests)
+
+
 async def test_what_was_appended_is_read_back_as_pending(world: World) -> None:
     store = keeper(world)
     state = await opened(store)
-    await store.append(state, changed(state, 7), [("0123456789abcdef", 5)])
+    await append(store, state, 7, [("0123456789abcdef", 5)])
 
     again = await opened(keeper(world))
 
@@ -93,11 +100,11 @@ async def test_a_base_is_read_in_place_of_the_journal_that_it_replaced(
     store = keeper(world)
     state = await opened(store)
     for digest in (7, 8):
-        await store.append(state, changed(state, digest), [])
+        await append(store, state, digest)
         state.pending.clear()
     assert store.is_long(state)
     await store.compact(state)
-    await store.append(state, changed(state, 9), [])
+    await append(store, state, 9)
 
     names = await world.zone.names("_state/poller/fakestore/")
     again = await opened(keeper(world))

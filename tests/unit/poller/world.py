@@ -159,14 +159,16 @@ class World:
         """What was published, each event once, however often that was."""
         return list({event.event_id: event for event in self.published}.values())
 
-    def process(self, holder: str = "one", **loop: Any) -> Loop:
+    def process(self, holder: str = "one", *, max_missing_ratio: float = 0.5, **loop: Any) -> Loop:
         """A new process; `holder` is its name. It has its own memory and shares all else with the others."""
         health = Health(self, stalled_after_seconds=1, conditions=CONDITIONS)
         metrics = PollerMetrics(CollectorRegistry())
         zone = cast("RawZone", self.bucket)
         store = StateStore(zone, "fakestore", self, holder=holder, lease_seconds=LEASE_SECONDS)
         history = History(store, self, self, metrics)
-        parts = Parts(self, history, Suspicion(max_missing_ratio=0.5, accept_after=3), Marked(zone, "fakestore"))
+        parts = Parts(
+            self, history, Suspicion(max_missing_ratio=max_missing_ratio, accept_after=3), Marked(zone, "fakestore")
+        )
         poller = Poller(parts, "/carts", self, metrics, Progress(health))
         return Loop(
             history,
