@@ -13,6 +13,7 @@ from eydp.commands import (
     demo,
     dlq,
     doctor,
+    forget,
     programs,
     provision,
     push,
@@ -67,6 +68,7 @@ app.command()(push.push)
 app.command()(replay.replay)
 app.command()(rebuild.rebuild)
 app.command()(compact.compact)
+app.command()(forget.forget)
 app.command()(verify.verify)
 app.command()(sql.sql)
 app.command()(doctor.doctor)

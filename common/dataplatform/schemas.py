@@ -200,19 +200,19 @@ QUARANTINE_ACTIONS = Table(
 
 LOAD_AUDIT = Table(
     name="load_audit",
-    description="One row for each load that was tried: what came, what went in, how it ended.",
+    description="One row for each load, replay, dbt run or forgetting that was tried.",
     partition_by="started_at",
     cluster_by=("entity",),
     columns=(
         Column("run_id", "STRING", "The run's name.", "REQUIRED"),
-        Column("entity", "STRING", "products, users, carts_events or dbt.", "REQUIRED"),
+        Column("entity", "STRING", "products, users, carts_events, quarantine, dbt or forget.", "REQUIRED"),
         Column("logical_date", "DATE", "The day the run is for.", "REQUIRED"),
         Column("started_at", "TIMESTAMP", "Start.", "REQUIRED"),
         Column("finished_at", "TIMESTAMP", "End.", "REQUIRED"),
-        Column("source_count", "INT64", "Records the source sent."),
+        Column("source_count", "INT64", "Records the source sent; of replay and forget the lines read."),
         Column("valid_count", "INT64", "Records that passed validation."),
         Column("quarantined_count", "INT64", "Records put in quarantine."),
-        Column("loaded_count", "INT64", "Rows in the table after the load."),
+        Column("loaded_count", "INT64", "Rows in the table after the load; of replay the rows appended."),
         Column("bytes", "INT64", "Compressed bytes of the run's objects in the raw zone."),
         Column("objects", "STRING", "Raw zone objects of the run.", "REPEATED"),
         Column("job_ids", "STRING", "BigQuery jobs of the run.", "REPEATED"),

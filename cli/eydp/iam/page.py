@@ -32,7 +32,9 @@ _ABOUT = {
     "verify": "For the pods of `helm test`, which run `eydp doctor` and `eydp verify`. The doctor asks for every right "
     "that some program needs, so this account has them all, more than any workload. Where that is too much, set the "
     "chart's `tests.enabled` to false, leave these grants out, and let an operator run both commands.",
-    OPERATOR: "People who use `eydp` against the project, best as a group.",
+    OPERATOR: "People who use `eydp` against the project, best as a group. `eydp forget` needs more than that, as it "
+    "replaces what the raw zone holds of users: lend the person who runs it `roles/storage.objectUser` on the bucket "
+    "and `roles/bigquery.dataEditor` on the dataset of the marts, and take both back afterwards.",
     PUBSUB_AGENT: "`eydp provision` grants these too. Without them dead letters stay where they are, silently.",
 }
 
@@ -72,7 +74,8 @@ with what was granted:
 _NOTES = """\
 ## Why these roles
 
-- **Nobody but the compaction may overwrite or delete what is in the raw zone.** Programs add objects and read them
+- **No account but the compaction's may overwrite or delete what is in the raw zone.** A person who forgets a user
+  borrows that right ([forget](runbooks/forget.md)). Programs add objects and read them
   back. The right to delete, which Cloud Storage asks for when an object is replaced, holds for state objects only, by a
   condition on the name. The compaction has it for cart events, as it retires the objects that it joined.
 - **Conditions on names need uniform bucket-level access**, which `eydp provision` and Config Connector set.

@@ -28,7 +28,7 @@ async def replay(tools: Upkeep, entity: str, days: tuple[date, date], *, check: 
     lease = tools.lease(LEASE)
 
     async def work() -> None:
-        await _await_the_dead(tools, lease.previous_run_id)
+        await await_the_dead(tools, lease.previous_run_id)
         run = Replay(target, tools.jobs, staging, tools.platform, tools.settings, tools.clock)
         await run.run(await feed(tools, target, days), report)
 
@@ -61,7 +61,7 @@ async def refused(tools: Upkeep, quarantine: str, days: tuple[date, date] | None
     return frozenset(row["message_id"] for row in rows)
 
 
-async def _await_the_dead(tools: Upkeep, run_id: str | None) -> None:
+async def await_the_dead(tools: Upkeep, run_id: str | None) -> None:
     """Wait for the INSERT of a run that died: it goes on without its run, and would insert what this one does."""
     if run_id is not None:
         for target in TARGETS.values():

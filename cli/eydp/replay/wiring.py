@@ -47,12 +47,16 @@ class Upkeep:
         return self.context.platform
 
     def lease(self, what: str) -> Lease:
-        """Return the lease of this run; a renewal is tried no longer than the lease allows."""
+        """Return the lease of this run in the folder of replays."""
+        return self.lease_at(lease_name(what))
+
+    def lease_at(self, name: str) -> Lease:
+        """Return the lease of this run in an object; a renewal is tried no longer than the lease allows."""
         seconds = self.settings.lease_seconds
         retrier = Retrier(RetryPolicy(deadline_seconds=seconds / 2), self.clock)
         timeout = min(self.platform.request_timeout_seconds, seconds / 3)
         zone = RawZone(self.storage, self.platform.bucket_name, retrier, timeout_seconds=timeout)
-        return Lease(zone, lease_name(what), self.run_id, self.clock, seconds=seconds)
+        return Lease(zone, name, self.run_id, self.clock, seconds=seconds)
 
 
 def lease_name(what: str) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 
 from batch_ingest.entities import Entity
 from batch_ingest.findings import Findings, Tally
+from batch_ingest.forgotten import stated_id
 from batch_ingest.index import Index, IndexBuilder, Known
 from batch_ingest.parts import Part, PartWriter
 from batch_ingest.progress import Progress
@@ -28,7 +29,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """How answers are taken. With `earlier`, records that it holds go to parts that are not `changed`."""
+    """How answers are taken. With `earlier`, records that it holds go to parts that are not `changed`.
+
+    Records with one of the ids `forgotten` are passed over, as if the source had not sent them.
+    """
 
     entity: Entity
     day: date
@@ -38,6 +42,7 @@ class Intake:
     uploads_at_once: int
     progress: Callable[[], Progress]
     earlier: Index | None = None
+    forgotten: frozenset[int] = frozenset()
 
     async def take(self, chunks: AsyncIterator[list[RawRecord]]) -> Taken:
         """Take one answer to its end; memory does not grow with it, but for sixteen bytes a record.
@@ -51,6 +56,8 @@ class Intake:
                 changed, same = self._writer(uploads, changed=True), self._writer(uploads, changed=False)
                 async for chunk in chunks:
                     for received in chunk:
+                        if self.forgotten and stated_id(received.value) in self.forgotten:
+                            continue
                         if type(received.value) is dict:
                             tally.shape(received.value)
                         found = self.reader.read(received)

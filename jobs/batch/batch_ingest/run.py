@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TextIO
 
-from batch_ingest import guards, identity, quarantine, receipt
+from batch_ingest import forgotten, guards, identity, quarantine, receipt
 from batch_ingest.entities import Entity
 from batch_ingest.guards import Case, RefusedError
 from batch_ingest.intake import Intake, Taken
@@ -106,6 +106,7 @@ class Batch:
         """
         base = held.before(day) if held and self.settings.mode == "incremental" else None
         earlier = await receipt.read_index(self.zone, identity.index_object(entity, *base)) if base else None
+        people = await forgotten.read(self.zone) if entity.personal else []
         intake = Intake(
             entity,
             day,
@@ -117,6 +118,7 @@ class Batch:
                 entity.name, self.clock, every_seconds=self.settings.progress_seconds, terminal=self.terminal
             ),
             earlier,
+            forgotten.ids_of(people, self.source_name),
         )
         taken = await self.source.stream(entity.path, intake.take)
         try:

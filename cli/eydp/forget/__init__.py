@@ -1,0 +1,1 @@
+"""Forget: removes one person from the raw zone, the raw tables, the snapshots and the marts."""
