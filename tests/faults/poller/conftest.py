@@ -136,9 +136,9 @@ class Campaign:
         self.storage.faults.clear()
         self.pubsub.faults.clear()
 
-    async def look(self) -> tuple[int, int]:
+    async def look(self, *, journal: bool = True) -> tuple[int, int]:
         """Keep what is told and what is in the journal; return how many distinct events each has had so far."""
-        for name in await self.zone.names("_state/poller/"):
+        for name in await self.zone.names("_state/poller/") if journal else ():
             found = await self.zone.read(name) if "/log/" in name else None
             if found:
                 self.saved += [line.split(b" ", 2)[2] for line in gzip.decompress(found.data).split(b"\n")[1:]]

@@ -92,6 +92,7 @@ async def kill_at_random_moments(campaign: Campaign, seed: int, kills: int, *, p
     await campaign.check(f"{kills} kills, seed {seed}, pushing {pushing}", Rule(max_missing_ratio=1))
 
 
+@pytest.mark.long
 async def test_killed_at_random_moments_every_change_is_told_once(campaign: Campaign) -> None:
     await kill_at_random_moments(campaign, random.randrange(1 << 32), 2, pushing=True)
 
