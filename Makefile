@@ -43,6 +43,7 @@ lint: setup ## Check style, types, SQL, locks, generated pages, chart, Dockerfil
 	@$(bin)/python scripts/check_lock.py
 	@$(bin)/python scripts/check_tree.py
 	@$(bin)/python -m eydp.reference --check
+	@$(bin)/python -m eydp.alerts --check
 	@$(bin)/python scripts/chart_pages.py --check
 	@$(bin)/python scripts/lint_deploy.py
 	@$(bin)/python -m pytest --quiet --no-header tests/chart/test_policies.py
@@ -54,8 +55,9 @@ fmt: setup ## Format the code and mend what can be mended by itself
 lock: setup ## Resolve pyproject.toml into requirements/ (ARGS=--upgrade takes newer versions)
 	@scripts/lock $(ARGS)
 
-docs: setup ## Generate docs/configuration.md, docs/metrics.md, .env.example and the chart's README from the code
+docs: setup ## Generate docs/configuration.md, docs/metrics.md, docs/alerts.md, .env.example, the chart's README and rules
 	@$(bin)/python -m eydp.reference
+	@$(bin)/python -m eydp.alerts
 	@$(bin)/python scripts/chart_pages.py
 
 snapshots: setup ## Render the chart's main scenarios anew for the tests; look at the difference before you commit it

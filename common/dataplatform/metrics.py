@@ -57,6 +57,9 @@ class PollerMetrics:
         self.last_success = Gauge(
             "poller_last_success_timestamp_seconds", "Unix time of the last good poll.", registry=registry
         )
+        self.interval = Gauge(
+            "poller_interval_seconds", "Seconds from one poll to the next, as configured.", registry=registry
+        )
 
 
 class PushMetrics:
@@ -157,7 +160,7 @@ class ConsumerMetrics:
         )
         self.retries = Counter(
             "consumer_retries",
-            "Operations tried again: archive, append, acknowledge, lookup.",
+            "Calls that failed or were refused and are tried again, by dependency: pubsub, storage, bigquery.",
             ["what"],
             registry=registry,
         )

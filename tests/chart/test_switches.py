@@ -56,8 +56,27 @@ OFF = [
 
 #: What comes when a switch is turned on.
 ON = [
-    (("monitoring.mode=gmp",), {f"PodMonitoring/{NAME}", f"NetworkPolicy/{NAME}-metrics"}),
-    (("monitoring.mode=operator",), {f"PodMonitor/{NAME}", f"NetworkPolicy/{NAME}-metrics"}),
+    (
+        ("monitoring.mode=gmp",),
+        {
+            f"PodMonitoring/{NAME}",
+            f"NetworkPolicy/{NAME}-metrics",
+            f"Rules/{NAME}",
+            f"GlobalRules/{NAME}-shop",
+        },
+    ),
+    (
+        ("monitoring.mode=gmp", "monitoring.alerts.pubsub=false"),
+        {f"PodMonitoring/{NAME}", f"NetworkPolicy/{NAME}-metrics", f"Rules/{NAME}"},
+    ),
+    (
+        ("monitoring.mode=operator",),
+        {f"PodMonitor/{NAME}", f"NetworkPolicy/{NAME}-metrics", f"PrometheusRule/{NAME}"},
+    ),
+    (
+        ("monitoring.mode=operator", "monitoring.alerts.enabled=false"),
+        {f"PodMonitor/{NAME}", f"NetworkPolicy/{NAME}-metrics"},
+    ),
 ]
 
 

@@ -55,6 +55,7 @@ class Loop:
             CorruptStateError: the state must be mended first.
             Exception: a bug.
         """
+        self.metrics.interval.set(self.interval_seconds)
         ticks = FixedRate(self.clock.monotonic(), self.interval_seconds, self.jitter_seconds)
         keeping = asyncio.create_task(self.keep())
         try:
