@@ -200,12 +200,12 @@ QUARANTINE_ACTIONS = Table(
 
 LOAD_AUDIT = Table(
     name="load_audit",
-    description="One row for each load, replay, dbt run or forgetting that was tried.",
+    description="One row for each load, replay, rebuild, dbt run or forgetting that was tried.",
     partition_by="started_at",
     cluster_by=("entity",),
     columns=(
         Column("run_id", "STRING", "The run's name.", "REQUIRED"),
-        Column("entity", "STRING", "products, users, carts_events, quarantine, dbt or forget.", "REQUIRED"),
+        Column("entity", "STRING", "products, users, carts_events, quarantine, dbt, rebuild or forget.", "REQUIRED"),
         Column("logical_date", "DATE", "The day the run is for.", "REQUIRED"),
         Column("started_at", "TIMESTAMP", "Start.", "REQUIRED"),
         Column("finished_at", "TIMESTAMP", "End.", "REQUIRED"),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from batch_ingest.entities import ENTITIES
 from dataplatform import schemas
+from dataplatform.clock import rfc3339
 from dataplatform.errors import BusyError
 from dataplatform.schemas import Table
 from eydp.provision.calls import Calls
@@ -61,12 +62,14 @@ class Rebuild:
     async def run(self, report: Report, *, apply: bool, keep: bool, accept: bool, despite_young: bool) -> None:
         """Rebuild and compare; with `apply` swap each table in one step.
 
-        `accept` swaps also when rows are lost or changed, `despite_young` also when rows were just streamed.
+        `accept` swaps also when rows are lost or changed, `despite_young` also when rows were just streamed. A swap is
+        told in one row of the new `load_audit`.
 
         Raises:
             BusyError: rows are so young that a swap might lose others that are not seen yet.
             InvalidDataError: an object can't be read, or (with `apply`) rows would be lost or changed.
         """
+        started = self._tools.clock.now()
         if apply and not despite_young:
             await self._refuse_young()
         await self._jobs.create_dataset(self.dataset, self._tools.platform.location, keep_days=_KEEP_DAYS)
@@ -75,6 +78,7 @@ class Rebuild:
         report.comparisons = await asyncio.gather(*(self._compare(table) for table in schemas.RAW_TABLES))
         if apply and (accept or report.harmless):
             await self._swap(report)
+            await self._audit(started)
         if not keep and (report.harmless or report.swapped):
             await self._jobs.drop_dataset(self.dataset)
             report.kept = False
@@ -177,6 +181,21 @@ class Rebuild:
         await asyncio.gather(*(self._swap_one(table) for table in others))
         await self._swap_one(schemas.CART_EVENTS)
         report.swapped = [table.name for table in schemas.RAW_TABLES]
+
+    async def _audit(self, started: datetime) -> None:
+        tools, table = self._tools, schemas.LOAD_AUDIT
+        row = {
+            "run_id": tools.run_id,
+            "entity": "rebuild",
+            "logical_date": f"{started:%Y-%m-%d}",
+            "started_at": rfc3339(started),
+            "finished_at": rfc3339(tools.clock.now()),
+            "objects": [],
+            "job_ids": [f"{self._key}_{each.name}_swap" for each in schemas.RAW_TABLES],
+            "outcome": "loaded",
+        }
+        name = tools.platform.raw_table(table.name)
+        await self._jobs.warehouse.load_rows([row], name, table.columns, job_id=f"{self._key}_audit")
 
     async def _swap_one(self, table: Table) -> None:
         live = self._tools.platform.raw_table(table.name)

@@ -90,6 +90,7 @@ def test_a_dropped_dataset_comes_back_from_the_raw_zone(here: Place) -> None:
     audit = here.rows("select entity, loaded_count, outcome from {raw}.load_audit order by entity")
     assert [(row["entity"], row["loaded_count"], row["outcome"]) for row in audit] == [
         ("products", 20, "loaded"),
+        ("rebuild", None, "loaded"),
         ("users", 10, "loaded"),
     ]
     assert "swapped: Products, Users, carts_events" in told
