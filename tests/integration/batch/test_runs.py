@@ -44,6 +44,7 @@ async def test_products_and_users_of_the_real_data_are_in_the_tables_and_in_the_
         assert (row["run_id"], row["_deleted"]) == (reports["products" if "title" in row else "users"].run_id, False)
 
 
+@pytest.mark.long
 async def test_ten_runs_leave_the_same_rows_and_the_same_objects_as_one(world: World) -> None:
     for name in COUNTS:
         await world.load(name)
@@ -71,6 +72,7 @@ async def test_another_day_is_another_run_that_leaves_rows_alone_that_did_not_ch
     assert len(rows) == golden.PRODUCTS == second.loaded_count
 
 
+@pytest.mark.long
 async def test_a_change_that_is_taken_back_on_the_same_day_ends_with_the_first_rows(world: World) -> None:
     first = await world.load("products")
     for _ in range(2):
@@ -99,6 +101,7 @@ async def test_removed_products_leave_the_table_and_new_ones_enter_it(world: Wor
     assert rows[3]["valid_from"] == rows[added["id"]]["valid_from"] > rows[3]["ingested_at"]
 
 
+@pytest.mark.long
 async def test_a_product_that_comes_back_is_a_row_again(world: World) -> None:
     await world.load("products")
     before = await world.rows("Products")
