@@ -1,7 +1,7 @@
 # The verbs of the project. `make help` lists them; CI uses the same ones.
 # ARGS reaches the program behind a verb: make demo ARGS=--json, make test ARGS="-k poller".
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench sim-autoscale clean
+.PHONY: help setup demo up down test test-long lint fmt lock docs snapshots images bench bench-dbt sim-autoscale clean
 
 ARGS ?=
 # One more than there are cores, as many tests wait for a lease or a server; each process starts an embedded stack of
@@ -72,6 +72,10 @@ bench: setup ## Run every benchmark, one after the other; make bench-NAME runs b
 
 bench-%: setup
 	@$(bin)/python benchmarks/$(subst -,_,$*).py $(ARGS)
+
+# Not named dbt.py, which would hide the package dbt from whatever is started in its folder.
+bench-dbt: setup
+	@$(bin)/python benchmarks/star_schema.py $(ARGS)
 
 sim-autoscale: setup ## Simulate the consumer's autoscaling over a day (ARGS=--write writes docs/autoscaling.md)
 	@$(bin)/python benchmarks/sim_autoscale.py $(ARGS)

@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+# At the end: nothing that lies there may hide a package.
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))

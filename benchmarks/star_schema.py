@@ -1,6 +1,6 @@
 """A daily dbt run: wall and CPU seconds, first with everything new, then with 1 % new, then with nothing new.
 
-python benchmarks/dbt.py [--events 1000000] [--days 365]
+python benchmarks/star_schema.py [--events 1000000] [--days 365]
 
 The warehouse is the embedded emulator, so its seconds are its own: BigQuery's would be others. What carries over is
 what dbt itself costs, and the share of the work that an incremental run does.
