@@ -30,6 +30,8 @@ from dbt_job.summary import Verdict
 LEASE = "_state/dbt/lease.json"
 ARTIFACTS = ("manifest.json", "catalog.json", "run_results.json", "sources.json", "index.html")
 _LOADED = ("products", "users")
+#: How often a run that waits looks for the loads: a query of ten MB each time.
+_LOADS_LOOK_SECONDS = 30.0
 #: How often the lease's keeper looks whether the run is over.
 _LOOK_SECONDS = 0.2
 
@@ -67,12 +69,12 @@ class Daily:
         with 65.
 
         Raises:
-            BusyError: another run is at it, and nothing was done.
+            BusyError: another run is at it and nothing was done, or another took the lease of this one.
             UnavailableError: loads of the day are missing and were required, or the bucket is away.
         """
         lease = Lease(self._zone, LEASE, self.run_id, self._clock, seconds=self._own.lease_seconds)
         with _held(lease):
-            self._look_for_loads(self._started_at.date())
+            asyncio.run(self._wait_for_loads(self._started_at.date()))
             fresh = self._step(["source", "freshness"])
             if fresh.summary.verdict is Verdict.INTERRUPTED:
                 return fresh.exit_code
@@ -109,21 +111,27 @@ class Daily:
              seconds=round(summary.seconds, 3), counts=dict(summary.counts), reason=summary.error or "")  # fmt: skip
         return outcome
 
-    def _look_for_loads(self, day: date) -> None:
-        rows = asyncio.run(
-            self._warehouse.query(
-                f"select distinct entity from `{self._platform.raw_table('load_audit')}` "  # noqa: S608 - a validated name
-                "where outcome = 'loaded' and logical_date = @day",
-                [bigquery.ScalarQueryParameter("day", "DATE", day)],
-            )
-        )
-        missing = sorted(set(_LOADED) - {row["entity"] for row in rows})
-        if not missing:
+    async def _wait_for_loads(self, day: date) -> None:
+        until = self._clock.monotonic() + self._own.wait_seconds
+        while missing := await self._missing_loads(day):
+            sentence = f"{' and '.join(missing)} of {day} are not loaded yet"
+            left = until - self._clock.monotonic()
+            if left > 0:
+                logger().info("waiting for loads", run_id=self.run_id, reason=sentence, seconds_left=round(left))
+                await self._clock.sleep(min(left, _LOADS_LOOK_SECONDS))
+                continue
+            if self._own.require_loads:
+                raise UnavailableError(f"{sentence}: run the batch first, or set EYDP_DBT_REQUIRE_LOADS=false")
+            logger().warning("loads are missing", run_id=self.run_id, reason=sentence)
             return
-        sentence = f"{' and '.join(missing)} of {day} are not loaded yet"
-        if self._own.require_loads:
-            raise UnavailableError(f"{sentence}: run the batch first, or set EYDP_DBT_REQUIRE_LOADS=false")
-        logger().warning("loads are missing", run_id=self.run_id, reason=sentence)
+
+    async def _missing_loads(self, day: date) -> list[str]:
+        rows = await self._warehouse.query(
+            f"select distinct entity from `{self._platform.raw_table('load_audit')}` "  # noqa: S608 - a validated name
+            "where outcome = 'loaded' and logical_date = @day",
+            [bigquery.ScalarQueryParameter("day", "DATE", day)],
+        )
+        return sorted(set(_LOADED) - {row["entity"] for row in rows})
 
     async def _keep(self, folder: Path) -> list[str]:
         """Write the artifacts to the bucket under the run's name and return their addresses."""
@@ -188,6 +196,10 @@ def _held(lease: Lease) -> Iterator[None]:
         if errors:
             raise errors[0]
         yield
+    except KeyboardInterrupt:
+        # From the keeper, between two commands of dbt; without its error it is the operator's own.
+        if not errors:
+            raise
     finally:
         done.set()
         thread.join()

@@ -51,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except PlatformError as error:
         complain(str(error))
         return error.exit_code
+    except KeyboardInterrupt:
+        complain("stopped before it was done.")
+        return Verdict.INTERRUPTED.exit_code
     if options.json:
         sys.stdout.write(json.dumps(outcome.summary.as_json()) + "\n")
     if outcome.summary.verdict is not Verdict.OK:

@@ -33,7 +33,10 @@ class DbtSettings(Section):
         default=True, description="`build` writes marts under another name and publishes them when no test failed."
     )
     require_loads: bool = Field(
-        default=False, description="`daily` ends with 69 when products or users were not loaded on its day."
+        default=False, description="`daily` ends with 69 when products or users of its day are not loaded."
+    )
+    wait_seconds: float = Field(
+        0, ge=0, description="`daily` waits so long for the loads of its day; 0 means that it looks once."
     )
     lease_seconds: float = Field(120, gt=0, description="A `daily` run that died keeps others away for so long.")
     metrics_file: str = Field("", description="`daily` writes its metrics there at the end; empty means nowhere.")
