@@ -74,7 +74,7 @@ bench-%: setup
 	@$(bin)/python benchmarks/$(subst -,_,$*).py $(ARGS)
 
 # Not named dbt.py, which would hide the package dbt from whatever is started in its folder.
-bench-dbt: setup
+bench-dbt: setup ## Measure a full and an incremental dbt run (ARGS="--events 10000" for a small one)
 	@$(bin)/python benchmarks/star_schema.py $(ARGS)
 
 sim-autoscale: setup ## Simulate the consumer's autoscaling over a day (ARGS=--write writes docs/autoscaling.md)
