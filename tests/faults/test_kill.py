@@ -96,6 +96,7 @@ def test_killed_a_hundred_times_nothing_is_lost_or_doubled(environment: dict[str
 # while it is frozen: these tests thaw it as soon as some of its messages were taken, and then wait for the rest.
 
 
+@pytest.mark.long
 def test_frozen_past_its_leases_it_drops_what_others_took(environment: dict[str, str]) -> None:
     held = {**environment, "EYDP_CONSUMER_FLUSH_MAX_AGE_SECONDS": "8", "EYDP_CONSUMER_FLUSH_MAX_ROWS": "100000"}
     with _consumer(held) as (frozen, address):

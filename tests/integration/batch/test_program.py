@@ -72,6 +72,7 @@ async def test_an_entity_that_fails_does_not_keep_the_other_from_its_load(world:
     assert len(await world.rows("Users")) == golden.USERS
 
 
+@pytest.mark.long
 async def test_a_past_day_comes_from_the_raw_zone_and_a_guard_is_overridden_by_its_name(world: World) -> None:
     day = ("--entity", "products", "--date", "2026-11-23")
     missing = await world.program(*day)

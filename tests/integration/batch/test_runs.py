@@ -268,6 +268,7 @@ async def test_a_source_that_is_away_for_a_moment_is_asked_again(world: World) -
     assert (await world.load("products")).loaded_count == golden.PRODUCTS
 
 
+@pytest.mark.long
 async def test_readers_see_one_whole_run_or_the_other_while_the_table_is_replaced(world: World) -> None:
     await world.load("products")
     seen: set[int] = set()

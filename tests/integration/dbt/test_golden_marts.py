@@ -118,6 +118,7 @@ def test_each_mart_has_its_grain(marts: Warehouse) -> None:
     assert marts.one("select sum(created) from {marts}.mart_cart_funnel") == golden.CARTS
 
 
+@pytest.mark.long
 def test_dbts_other_commands_work_one_after_the_other_in_one_process(marts: Warehouse) -> None:
     done = marts.dbt_commands(
         [

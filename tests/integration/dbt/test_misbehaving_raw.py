@@ -19,6 +19,9 @@ from .raw_rows import (
 )
 from .warehouse import Warehouse
 
+#: The short run meets late, doubled and unordered events in test_histories.
+pytestmark = pytest.mark.long
+
 EARLIER, LATER = "2026-11-24T11:00:00Z", "2026-11-24T13:00:00Z"
 FIRST_PRODUCT_PRICE = Decimal("109.95")
 

@@ -31,6 +31,7 @@ def tool(variables: dict[str, str], home: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 @needs_bq
 def test_bq_needs_an_address_and_any_token(stack: StackState, tmp_path: Path) -> None:
     at = ("--api", stack.endpoints["bigquery"], "--project_id", stack.project)
