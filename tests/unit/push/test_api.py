@@ -10,9 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from structlog.testing import capture_logs
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from carts_poller.push.api import Api
 from carts_poller.push.openapi import EVENTS_PATH, OPENAPI_PATH, described
