@@ -1,11 +1,12 @@
 """What all tests share: the embedded stack, started when the first test wants it, and the order of the files."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from localcloud.state import StackState
-from support.order import seconds_of
+from support.order import Scheduling, seconds_of
 from support.stack import running
 
 
@@ -13,6 +14,11 @@ from support.stack import running
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest; the others, and the tests within a file, keep their random order."""
     items.sort(key=lambda item: -seconds_of(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """Keep the files of one build together, where tests are given out by file."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -136,6 +136,7 @@ def test_every_container_does_its_work_and_stops_within_its_grace_period(release
     works(release)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_dbt_job_reads_its_project_and_writes_to_tmp_alone(release_of: Any) -> None:
     # The cheapest command that loads the whole project and writes logs and artifacts.

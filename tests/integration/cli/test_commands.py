@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dataplatform import clients
 from dataplatform.schemas import RAW_TABLES
 from dataplatform.settings import PlatformSettings
@@ -27,6 +29,7 @@ def test_the_doctor_names_what_is_missing_and_then_finds_nothing(environment: di
     assert [finding["what"] for finding in after] == [finding["what"] for finding in before]
 
 
+@pytest.mark.long
 def test_the_doctor_tells_which_dependency_is_away_and_which_is_not(environment: dict[str, str], cwd: str) -> None:
     run(environment, "eydp", "provision", cwd=cwd)
     away = {**environment, "PUBSUB_EMULATOR_HOST": "127.0.0.1:9", "EYDP_SOURCE_URL": "http://127.0.0.1:9"}
@@ -82,6 +85,7 @@ _MARTS = """
 """
 
 
+@pytest.mark.long
 def test_verify_fails_on_any_difference_and_names_it(environment: dict[str, str], cwd: str) -> None:
     """The marts are made by hand here, so that one of them can be wrong."""
     client = clients.bigquery_client(PlatformSettings(project=environment["EYDP_PROJECT"]), emulators(environment))

@@ -40,6 +40,7 @@ def test_the_demo_ends_in_the_golden_numbers_and_leaves_nothing_running(
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]  # the home folder is as it was
 
 
+@pytest.mark.long
 def test_a_step_that_fails_ends_the_demo_with_its_last_lines_and_its_exit_code(bare: dict[str, str], cwd: str) -> None:
     (Path(cwd) / ".env").write_text("EYDP_BATCH_MAX_INVALID_RATIO=2\n", encoding="utf-8")
     done = run(bare, "eydp", "demo", code=78, cwd=cwd)

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from dataplatform import clients, schemas
 from dataplatform.clock import SystemClock
 from dataplatform.retry import Retrier, RetryPolicy
@@ -66,6 +68,7 @@ def test_tables_are_made_with_all_that_their_schema_says(environment: dict[str, 
     assert [field.description for field in table.schema] == [c.description for c in schemas.CART_EVENTS.columns]
 
 
+@pytest.mark.long
 def test_an_old_table_gets_its_new_column_and_descriptions_and_keeps_its_rows(
     environment: dict[str, str], cwd: str
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_subscription_that_somebody_changed_is_set_right_and_keeps_its_own_lab
     assert dict(subscription.labels) == {"team": "shop", "managed-by": "ey-data-platform"}
 
 
+@pytest.mark.long
 def test_another_subscription_setting_that_can_not_be_changed_is_refused(environment: dict[str, str], cwd: str) -> None:
     _provision(environment, cwd)
     done = run({**environment, "EYDP_POLLER_ORDERING_KEYS": "true"}, "eydp", "provision", code=78, cwd=cwd)

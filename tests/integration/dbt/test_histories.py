@@ -28,7 +28,7 @@ type Hashes = dict[tuple[str, str], tuple[int, str]]
 
 
 def test_incremental_runs_give_what_a_full_refresh_gives(new_warehouse: NewWarehouse) -> None:
-    _campaign(new_warehouse(), seed=1, shops=6, runs=3)
+    _campaign(new_warehouse(), seed=1, shops=6, runs=2)
 
 
 @pytest.mark.long

@@ -140,6 +140,7 @@ def test_rows_that_fail_an_invariant_stay_where_a_person_can_look(tested: dict[s
     assert kept["total_items"] - kept["items"] == 1
 
 
+@pytest.mark.long
 def test_a_model_that_cannot_be_parsed_exits_70_and_names_the_file(empty: Warehouse) -> None:
     broken = empty.folder / "broken"
     shutil.copytree(PROJECT, broken, ignore=shutil.ignore_patterns("dbt_job", "staging", "intermediate", "tests"))

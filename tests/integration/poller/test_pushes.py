@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from carts_poller.pushed import Pushed, attributes, data, ordering_key
 from support import golden
 
@@ -102,6 +104,7 @@ async def test_what_is_no_pushed_cart_is_kept_in_quarantine_and_the_others_go_on
     await terminated(process)
 
 
+@pytest.mark.long
 async def test_pushed_carts_that_a_killed_poller_had_not_acknowledged_are_told_once(world: World) -> None:
     await world.poll_once()
     await world.events(golden.CARTS)

@@ -69,6 +69,7 @@ def test_a_nacked_message_comes_again(cloud: Any, high_level: Clients) -> None:
     assert len({message.message_id for message in received}) == 1
 
 
+@pytest.mark.long
 def test_ordering_keys_are_received_in_order(cloud: Any, high_level: Clients) -> None:
     publisher, subscriber = high_level(publisher_options=pubsub_v1.types.PublisherOptions(enable_message_ordering=True))
     topic, subscription = cloud.pair(enable_message_ordering=True)
