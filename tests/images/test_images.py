@@ -31,7 +31,9 @@ from support.programs import own_names, until
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed"),
+    pytest.mark.skipif(
+        shutil.which("buildah") is None, reason="buildah is not installed; Debian has it in the package buildah"
+    ),
 ]
 
 type Images = Callable[[str], Built]

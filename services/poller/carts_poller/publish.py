@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core import exceptions as google
-
+from carts_poller.confirmed import ConfirmedPublisher
 from carts_poller.event import Event
 from carts_poller.settings import PollerSettings
 from dataplatform.retry import Retrier
@@ -45,17 +44,8 @@ class Publisher:
         self, client: Any, topic: str, settings: PollerSettings, retrier: Retrier, *, timeout_seconds: float
     ) -> None:
         """`retrier` is the only retry layer; `timeout_seconds` is the deadline of one request."""
-        from google.pubsub_v1 import PublishRequest, PubsubMessage
-
-        self._client = client
-        self._topic = topic
         self._settings = settings
-        self._retry = retrier
-        self._timeout = timeout_seconds
-        # Plain protobuf classes: the wrappers of proto-plus cost twenty times as much a message.
-        self._request: Any = type(PublishRequest.pb(PublishRequest()))
-        self._message: Any = type(PubsubMessage.pb(PubsubMessage()))
-        self._wrap = PublishRequest.wrap
+        self._requests = ConfirmedPublisher(client, topic, retrier, timeout_seconds=timeout_seconds)
 
     async def publish(self, events: tuple[Event, ...]) -> Outcome:
         """Publish the events and return what is not confirmed.
@@ -88,23 +78,10 @@ class Publisher:
         return Outcome(tuple(event for event in events if event.event_id not in confirmed), next(iter(errors), None))
 
     async def _send(self, batch: list[Event]) -> None:
-        keys = self._settings.ordering_keys
-        request = self._request(
-            topic=self._topic,
-            messages=[
-                self._message(
-                    data=event.data,
-                    attributes=event.attributes,
-                    ordering_key=str(event.cart_id) if keys else "",
-                )
+        keys, message = self._settings.ordering_keys, self._requests.message
+        await self._requests.send(
+            [
+                message(data=event.data, attributes=event.attributes, ordering_key=str(event.cart_id) if keys else "")
                 for event in batch
-            ],
+            ]
         )
-
-        async def attempt() -> None:
-            answer = await self._client.publish(self._wrap(request), retry=None, timeout=self._timeout)
-            ids = type(answer).pb(answer).message_ids
-            if len(ids) != len(batch) or not all(ids):
-                raise google.ServiceUnavailable(f"{len(ids)} of {len(batch)} events were confirmed")
-
-        await self._retry(f"publishing to {self._topic}", attempt)

@@ -12,8 +12,12 @@ from localcloud.state import StackState
 
 SECONDS = 60.0
 
-needs_bq = pytest.mark.skipif(shutil.which("bq") is None, reason="bq is not installed")
-needs_gcloud = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
+needs_bq = pytest.mark.skipif(
+    shutil.which("bq") is None, reason="bq is not installed; it comes with the Google Cloud CLI"
+)
+needs_gcloud = pytest.mark.skipif(
+    shutil.which("gcloud") is None, reason="gcloud is not installed; it comes with the Google Cloud CLI"
+)
 
 
 def tool(variables: dict[str, str], home: Path, *command: str) -> str:
